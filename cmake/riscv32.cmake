@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# RV32IMAC without an operating system. AMPHORA_ZICBOM: the core has cache block instructions.
+set(CMAKE_SYSTEM_NAME Generic)
+set(CMAKE_SYSTEM_PROCESSOR riscv32)
+set(CMAKE_C_COMPILER riscv64-unknown-elf-gcc)
+set(CMAKE_ASM_COMPILER riscv64-unknown-elf-gcc)
+set(CMAKE_TRY_COMPILE_TARGET_TYPE STATIC_LIBRARY)
+list(APPEND CMAKE_TRY_COMPILE_PLATFORM_VARIABLES AMPHORA_ZICBOM)
+set(march rv32imac_zicsr_zifencei)
+if(AMPHORA_ZICBOM)
+	string(APPEND march _zicbom)
+endif()
+set(CMAKE_C_FLAGS_INIT "-march=${march} -mabi=ilp32 -mcmodel=medany -ffreestanding -ffunction-sections -fdata-sections -fno-builtin-printf")
+set(CMAKE_ASM_FLAGS_INIT "-march=${march} -mabi=ilp32")
+set(CMAKE_EXE_LINKER_FLAGS_INIT "-nostdlib -nostartfiles -static -Wl,--gc-sections")

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Channel: a small-message pipe between two sides, and the plug-in table for one.
+ * Transport layer; knows the platform only. Messages are whole, in order, and pushed to a receiver.
+ */
+#ifndef AMPHORA_CHANNEL_H
+#define AMPHORA_CHANNEL_H
+
+#include <stdint.h>
+
+#include <amphora/error.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct amph_channel;
+
+/*
+ * Takes one message. message: valid during the call, in memory that the peer may still write unless
+ * the channel says otherwise; length in bytes. handle: an fd that came along (the receiver owns it
+ * now), else -1. May send on the channel; must not poll it.
+ */
+typedef void (*amph_channel_receiver)(void *argument, const void *message, uint32_t length,
+				      intptr_t handle);
+
+struct amph_channel_ops {
+	/*
+	 * Sends one whole message or nothing. handle: an fd to send along (stays the caller's), or -1.
+	 * Returns 0; -EMSGSIZE (longer than message_max), -ETIMEDOUT (no room by the deadline), -EPIPE
+	 * or -ENOTCONN (the other side is gone), -ENOTSUP (a handle on a channel that carries none).
+	 */
+	int (*send)(struct amph_channel *channel, const void *message, uint32_t length,
+		    intptr_t handle, uint64_t deadline);
+	/*
+	 * Waits until the deadline for input and pushes every message that is there to the receiver.
+	 * A deadline in the past only looks. Returns how many (>= 1), -ETIMEDOUT, -EPIPE.
+	 */
+	int (*poll)(struct amph_channel *channel, uint64_t deadline);
+};
+
+struct amph_channel {
+	const struct amph_channel_ops *ops;
+	uint32_t message_max; /* bytes */
+	amph_channel_receiver receiver;
+	void *argument;
+};
+
+/* Sets who takes the messages; before the first poll. */
+static inline void amph_channel_receive(struct amph_channel *channel,
+					amph_channel_receiver receiver, void *argument)
+{
+	channel->argument = argument;
+	channel->receiver = receiver;
+}
+
+static inline int amph_channel_send(struct amph_channel *channel, const void *message,
+				    uint32_t length, intptr_t handle, uint64_t deadline)
+{
+	return channel->ops->send(channel, message, length, handle, deadline);
+}
+
+static inline int amph_channel_poll(struct amph_channel *channel, uint64_t deadline)
+{
+	return channel->ops->poll(channel, deadline);
+}
+
+/* --- seqpacket: a Unix socket (Linux); carries fds; messages arrive in private memory --- */
+
+struct amph_channel_socket {
+	struct amph_channel channel;
+	int fd; /* owned */
+};
+
+/*
+ * fd: a connected SOCK_SEQPACKET Unix socket; owned by the channel from now on, close-on-exec.
+ * Returns 0, or -EINVAL when it is not one.
+ */
+int amph_channel_socket_init(struct amph_channel_socket *channel, int fd);
+void amph_channel_socket_close(struct amph_channel_socket *channel);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

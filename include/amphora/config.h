@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The library's compile-time limits, all in one place.
+ * Knows nothing else. Override any of them on the compiler's command line, for the library and for
+ * its users alike: amph_abi_check() finds a mismatch at initialisation.
+ */
+#ifndef AMPHORA_CONFIG_H
+#define AMPHORA_CONFIG_H
+
+/* Bytes of a buffer's name "provider:name", the closing NUL included. */
+#ifndef AMPH_NAME_MAX
+#define AMPH_NAME_MAX 48
+#endif
+
+/* Attachments of one buffer at a time; a bit each in a range's holders, bit 0 is the CPU. */
+#ifndef AMPH_ATTACHMENTS_MAX
+#define AMPH_ATTACHMENTS_MAX 31
+#endif
+
+/* The largest RPMsg payload, in bytes, that a share session builds or takes on the stack. */
+#ifndef AMPH_MESSAGE_MAX
+#define AMPH_MESSAGE_MAX 496
+#endif
+
+#ifdef __cplusplus
+#define AMPH_STATIC_ASSERT(condition, text) static_assert(condition, text)
+#else
+#define AMPH_STATIC_ASSERT(condition, text) _Static_assert(condition, text)
+#endif
+
+AMPH_STATIC_ASSERT(AMPH_ATTACHMENTS_MAX <= 31,
+		   "a range's holders are 32 bits, one of them the CPU");
+AMPH_STATIC_ASSERT(AMPH_NAME_MAX >= 16 && AMPH_NAME_MAX <= 256, "names are 16 to 256 bytes");
+
+#endif

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Memory order: the only place that touches words which another processor reads or writes.
+ * Knows the instruction set, nothing else. Rings, status words and shared copies all go through it.
+ *
+ * Shared words are 16 or 32 bits, naturally aligned, little-endian, and have one writer. No
+ * read-modify-write: processors that share memory often share no atomics. Every acquire in the
+ * library names, in a comment, the release it pairs with.
+ *
+ * The peer may stand outside the inner-shareable domain, so Arm gets outer-shareable barriers and
+ * not those of a C11 fence; RISC-V orders I/O as well as memory.
+ *
+ * A test build puts a checker behind these functions: define AMPH_ORDER_CHECKER as the name of a
+ * header that defines all of them.
+ */
+#ifndef AMPHORA_ORDER_H
+#define AMPHORA_ORDER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "rings are little-endian: a big-endian port needs byte swaps in order.h"
+#endif
+
+#if defined(__SANITIZE_THREAD__)
+#define AMPH_SANITIZE_THREAD 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define AMPH_SANITIZE_THREAD 1
+#endif
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Orders earlier loads before everything later. */
+static inline void amph_barrier_acquire(void)
+{
+#if defined(AMPH_SANITIZE_THREAD)
+	/* the loads below are acquire loads: ThreadSanitizer sees no fences */
+#elif defined(__aarch64__)
+	__asm__ volatile("dmb oshld" ::: "memory");
+#elif defined(__ARM_ARCH_PROFILE) && __ARM_ARCH_PROFILE == 'M'
+	__asm__ volatile("dmb sy" ::: "memory");
+#elif defined(__arm__)
+	__asm__ volatile("dmb osh" ::: "memory");
+#elif defined(__riscv)
+	__asm__ volatile("fence ir, iorw" ::: "memory");
+#else
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+#endif
+}
+
+/* Orders everything earlier before later stores. */
+static inline void amph_barrier_release(void)
+{
+#if defined(AMPH_SANITIZE_THREAD)
+	/* the stores below are release stores: ThreadSanitizer sees no fences */
+#elif defined(__aarch64__)
+	__asm__ volatile("dmb osh" ::: "memory");
+#elif defined(__ARM_ARCH_PROFILE) && __ARM_ARCH_PROFILE == 'M'
+	__asm__ volatile("dmb sy" ::: "memory");
+#elif defined(__arm__)
+	__asm__ volatile("dmb osh" ::: "memory");
+#elif defined(__riscv)
+	__asm__ volatile("fence iorw, ow" ::: "memory");
+#else
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+#endif
+}
+
+/* Orders everything earlier before everything later: the only one that orders a store before a load. */
+static inline void amph_barrier_full(void)
+{
+#if defined(__aarch64__)
+	__asm__ volatile("dmb osh" ::: "memory");
+#elif defined(__ARM_ARCH_PROFILE) && __ARM_ARCH_PROFILE == 'M'
+	__asm__ volatile("dmb sy" ::: "memory");
+#elif defined(__arm__)
+	__asm__ volatile("dmb osh" ::: "memory");
+#elif defined(__riscv)
+	__asm__ volatile("fence iorw, iorw" ::: "memory");
+#elif defined(AMPH_SANITIZE_THREAD) && (defined(__x86_64__) || defined(__i386__))
+	__asm__ volatile("mfence" ::: "memory");
+#else
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+#endif
+}
+
+#ifdef AMPH_ORDER_CHECKER
+#include AMPH_ORDER_CHECKER
+#else
+
+#ifdef AMPH_SANITIZE_THREAD
+#define AMPH_ORDER_LOAD	 __ATOMIC_ACQUIRE
+#define AMPH_ORDER_STORE __ATOMIC_RELEASE
+#else
+#define AMPH_ORDER_LOAD	 __ATOMIC_RELAXED
+#define AMPH_ORDER_STORE __ATOMIC_RELAXED
+#endif
+
+/* One single load of a shared word; orders nothing. */
+static inline uint16_t amph_load16(const uint16_t *word)
+{
+	return __atomic_load_n(word, __ATOMIC_RELAXED);
+}
+
+static inline uint32_t amph_load32(const uint32_t *word)
+{
+	return __atomic_load_n(word, __ATOMIC_RELAXED);
+}
+
+/* One single load of a shared word, before everything that follows in program order. */
+static inline uint16_t amph_load16_acquire(const uint16_t *word)
+{
+	uint16_t value = __atomic_load_n(word, AMPH_ORDER_LOAD);
+
+	amph_barrier_acquire();
+	return value;
+}
+
+static inline uint32_t amph_load32_acquire(const uint32_t *word)
+{
+	uint32_t value = __atomic_load_n(word, AMPH_ORDER_LOAD);
+
+	amph_barrier_acquire();
+	return value;
+}
+
+/* One single store of a shared word; orders nothing. */
+static inline void amph_store16(uint16_t *word, uint16_t value)
+{
+	__atomic_store_n(word, value, __ATOMIC_RELAXED);
+}
+
+static inline void amph_store32(uint32_t *word, uint32_t value)
+{
+	__atomic_store_n(word, value, __ATOMIC_RELAXED);
+}
+
+/* One single store of a shared word, after everything before it in program order. */
+static inline void amph_store16_release(uint16_t *word, uint16_t value)
+{
+	amph_barrier_release();
+	__atomic_store_n(word, value, AMPH_ORDER_STORE);
+}
+
+static inline void amph_store32_release(uint32_t *word, uint32_t value)
+{
+	amph_barrier_release();
+	__atomic_store_n(word, value, AMPH_ORDER_STORE);
+}
+
+/*
+ * Copies bytes out of shared memory, once: what was checked in the copy cannot change afterwards.
+ * Orders nothing: load the word that guards the bytes with acquire first.
+ */
+static inline void amph_copy_from_shared(void *local, const void *shared, size_t length)
+{
+	__builtin_memcpy(local, shared, length);
+	__asm__ volatile("" : : "r"(local) : "memory");
+}
+
+/* Copies bytes into shared memory. Orders nothing: store the guarding word with release after. */
+static inline void amph_copy_to_shared(void *shared, const void *local, size_t length)
+{
+	__builtin_memcpy(shared, local, length);
+	__asm__ volatile("" : : "r"(shared) : "memory");
+}
+
+#endif /* AMPH_ORDER_CHECKER */
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Pool: a constant-time allocator over a carve-out, with all its metadata in private memory, and the
+ * provider that opens buffers from it.
+ * Memory layer; freestanding. The pool's own bytes are never read or written by the allocator.
+ */
+#ifndef AMPHORA_POOL_H
+#define AMPHORA_POOL_H
+
+#include <stdint.h>
+
+#include <amphora/error.h>
+#include <amphora/provider.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define AMPH_POOL_CLASSES 64 /* first-level classes, by power of two */
+#define AMPH_POOL_STEPS	  8 /* second-level steps inside a class */
+
+/* One block, free or taken; the caller's array, two more than the blocks that can be taken at once. */
+struct amph_pool_block {
+	uint64_t offset;
+	uint64_t length;
+	uint32_t before, after; /* neighbours by address */
+	uint32_t previous, next; /* in a free list */
+	uint32_t state;
+};
+
+struct amph_pool {
+	uint64_t size; /* bytes managed */
+	uint64_t granule; /* every offset and length is a multiple of it: a power of two */
+	uint64_t used; /* bytes taken, rounding included */
+	struct amph_pool_block *blocks;
+	uint32_t block_max;
+	uint32_t unused; /* list of unused descriptors */
+	uint32_t block_count; /* descriptors in use */
+	uint64_t class_bitmap;
+	uint8_t step_bitmap[AMPH_POOL_CLASSES];
+	uint32_t heads[AMPH_POOL_CLASSES][AMPH_POOL_STEPS];
+};
+
+/*
+ * Manages `size` bytes starting at offset 0. granule: a power of two, the least unit and alignment.
+ * Returns 0, or -EINVAL. O(block_max).
+ */
+int amph_pool_init(struct amph_pool *pool, uint64_t size, uint64_t granule,
+		   struct amph_pool_block *blocks, uint32_t block_max);
+
+/*
+ * Takes `size` bytes at a multiple of `alignment` (a power of two; 0: the granule).
+ * Returns 0, *offset, and *block for amph_pool_free(); -EINVAL; -ENOMEM (no block large enough);
+ * -ENOSPC (no descriptor left). Constant time.
+ */
+int amph_pool_allocate(struct amph_pool *pool, uint64_t size, uint64_t alignment, uint64_t *offset,
+		       uint32_t *block);
+
+/* Gives a block back. Returns 0, or -EINVAL when it is none that is taken. Constant time. */
+int amph_pool_free(struct amph_pool *pool, uint32_t block);
+
+/* Walks every invariant. Returns 0, or -EFAULT and *why. O(blocks). */
+int amph_pool_check(const struct amph_pool *pool, struct amph_why *why);
+
+/* The provider over a pool: memory at va and pa, contiguous, zeroed at open, one segment each. */
+struct amph_provider_pool {
+	struct amph_provider provider;
+	struct amph_pool *pool;
+	void *va; /* of the pool's first byte; NULL: the CPU has no mapping, nothing is zeroed */
+	uint64_t pa; /* of the pool's first byte */
+	uint64_t alignment; /* of each buffer; 0: the granule */
+	intptr_t handle; /* Linux: an fd of the memory below, borrowed; else -1 */
+	uint64_t handle_offset; /* of the pool's first byte in it */
+};
+
+/* name: before the colon, lives as long as the provider. Returns 0, or -EINVAL. */
+int amph_provider_pool_init(struct amph_provider_pool *provider, const char *name,
+			    struct amph_pool *pool, void *va, uint64_t pa);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Share session: offer, accept, give, return, pass, request and release of buffers over a channel.
+ * Share layer; freestanding; joins the memory layer and a channel. docs/protocol.md is the wire.
+ *
+ * One thread at a time for one session, its memory context and its channel. Callbacks run inside
+ * amph_session_poll() and the waiting calls; they may call anything here but those.
+ */
+#ifndef AMPHORA_SESSION_H
+#define AMPHORA_SESSION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <amphora/attachment.h>
+#include <amphora/channel.h>
+#include <amphora/error.h>
+#include <amphora/shm.h>
+#include <amphora/target.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define AMPH_SESSION_SERVICE "amphora-share" /* the RPMsg service name */
+
+/* The main side brings the entropy; a peer without any echoes it. */
+enum amph_session_role { AMPH_SESSION_MAIN, AMPH_SESSION_PEER };
+
+enum amph_session_state {
+	AMPH_SESSION_IDLE, /* not started */
+	AMPH_SESSION_GREETING, /* hello sent, nothing else counts yet */
+	AMPH_SESSION_OPEN,
+	AMPH_SESSION_CLOSING, /* goodbye sent, waiting for the other's */
+	AMPH_SESSION_CLOSED, /* orderly end: everything was released */
+	AMPH_SESSION_LOST /* broken: session->why says how */
+};
+
+enum amph_share_state {
+	AMPH_SHARE_FREE,
+	AMPH_SHARE_OFFERED, /* home: sent. importer: segments still arriving */
+	AMPH_SHARE_ACCEPTED, /* ranges may be given and returned */
+	AMPH_SHARE_RELEASING, /* release sent, no acknowledgement yet */
+	AMPH_SHARE_RELEASED, /* acknowledged: the slot is free again after the callback */
+	AMPH_SHARE_REFUSED /* error says why: the slot is free again after the callback */
+};
+
+/* One buffer in a session. home: this side opened it; else it was offered to this side. */
+struct amph_share {
+	enum amph_share_state state;
+	bool home;
+	uint32_t handle; /* on the wire; chosen by the home side, not 0 */
+	uint32_t generation; /* of the handle */
+	int error; /* why it was refused: -errno */
+	struct amph_attachment *attachment; /* home: to the peer. importer: to the home */
+	struct amph_shm *shm;
+	void *user; /* the application's */
+	/* importer only: storage for what was offered */
+	struct amph_shm import_shm;
+	struct amph_attachment import_attachment;
+	struct amph_segment *segments; /* this side's device addresses; lent at init */
+	struct amph_range *ranges;
+	uint32_t segments_expected, segments_received;
+	void *va;
+};
+
+/* What a peer asks for, or is granted. */
+struct amph_session_request {
+	uint32_t id; /* answered with it */
+	uint64_t size; /* bytes */
+	uint32_t flags; /* AMPH_SHM_* */
+	uint32_t direction; /* AMPH_DEVICE_* of the one who asks */
+	char name[AMPH_NAME_MAX]; /* "provider:name" wanted; may be empty */
+};
+
+struct amph_session;
+
+/* All optional unless noted. Return values as said; -errno becomes the refusal's reason. */
+struct amph_session_events {
+	/* Offered to us, complete and mapped: 0 accepts (default), -errno refuses. */
+	int (*offered)(struct amph_session *session, struct amph_share *share);
+	/* What we offered was accepted, or refused (share->error; the slot is free afterwards). */
+	void (*answered)(struct amph_session *session, struct amph_share *share);
+	/* A range is this side's now: given (importer) or returned (home). */
+	void (*taken)(struct amph_session *session, struct amph_share *share, uint64_t offset,
+		      uint64_t length, bool reading, uint64_t cookie);
+	/* The release is acknowledged, or the home withdrew it: the attachment and va are gone after. */
+	void (*released)(struct amph_session *session, struct amph_share *share);
+	/* The peer asks for memory: 0 when an offer with this request id follows, -errno refuses. */
+	int (*requested)(struct amph_session *session, const struct amph_session_request *request);
+	/* Our request: error 0 and the accepted share, or -errno. */
+	void (*granted)(struct amph_session *session, uint32_t request, struct amph_share *share,
+			int error);
+	/* The session is closed or lost (session->state). */
+	void (*ended)(struct amph_session *session);
+};
+
+/*
+ * The window hook: makes offered segments (this side's device addresses) reachable, or refuses.
+ * handle: an fd that came with the offer (the hook owns it), or -1. Returns 0 and *va, or -errno
+ * (-ERANGE outside the windows, -ENOSPC no window left, ...). *va NULL: reachable, but not in one
+ * piece.
+ */
+struct amph_session_windows {
+	int (*map)(void *argument, const struct amph_segment *segments, uint32_t count,
+		   uint64_t size, uint32_t direction, intptr_t handle, void **va);
+	void (*unmap)(void *argument, void *va, uint64_t size);
+	void *argument;
+};
+
+struct amph_session_config {
+	enum amph_session_role role;
+	struct amph_channel *channel;
+	struct amph_memory *memory;
+	struct amph_target *target; /* who the other side is: what home buffers are attached to */
+	uint64_t nonce; /* main: random, never 0. peer: its boot count or clock */
+	struct amph_share *shares; /* slots for all buffers of the session, both directions */
+	uint32_t share_max;
+	struct amph_segment *segments; /* import storage: segments_per_share for each slot */
+	uint32_t segments_per_share;
+	struct amph_range *ranges; /* import storage: ranges_per_share for each slot */
+	uint32_t ranges_per_share;
+	struct amph_session_windows windows;
+	const struct amph_session_events *events;
+	uint32_t heartbeat_ms; /* sends this often; the peer is lost after four of its own silent */
+	uint64_t quota; /* bytes that the peer's requests may hold at once; 0: none */
+	/* imports: what the home's side is like for the CPU's caches */
+	const struct amph_cache_ops *cache;
+	uint32_t cache_line; /* this side's largest line, told to the peer; 0 or 1: coherent */
+	void *user;
+};
+
+struct amph_session {
+	struct amph_session_config config;
+	enum amph_session_state state;
+	struct amph_why why;
+	struct amph_target home; /* the other side as the home of imports */
+	uint64_t epoch, peer_epoch;
+	uint32_t version;
+	uint32_t sent, received; /* sequence numbers */
+	uint32_t next_handle, next_request;
+	uint32_t peer_cache_line, peer_heartbeat_ms;
+	uint64_t heard, beat; /* times of the last message in and out */
+	uint64_t granted_size;
+};
+
+/* Prepares a session; sends nothing. Returns 0, -EINVAL and session->why, -EPROTO (ABI). */
+int amph_session_init_checked(struct amph_session *session,
+			      const struct amph_session_config *config, uint32_t abi,
+			      uint32_t size);
+static inline int amph_session_init(struct amph_session *session,
+				    const struct amph_session_config *config)
+{
+	return amph_session_init_checked(session, config, AMPH_ABI, (uint32_t)sizeof(*session));
+}
+
+/* Main: greets and waits until the session is open. Peer: waits for the greeting. 0, -ETIMEDOUT, ... */
+int amph_session_open(struct amph_session *session, uint64_t deadline);
+
+/*
+ * Handles input until the deadline or until at least one message came, sends heartbeats when due,
+ * and declares the peer lost when it was silent for too long. Returns the number of messages,
+ * -ETIMEDOUT, or the error that ended the session.
+ */
+int amph_session_poll(struct amph_session *session, uint64_t deadline);
+
+/*
+ * Offers an attached buffer. request: the id of a request it answers, else 0.
+ * Returns 0 and *share (state OFFERED; the answer comes by `answered`), -ENOSPC (slots), -ENOTCONN,
+ * -EBUSY (that attachment is offered already), -ETIMEDOUT. The caller keeps shm and attachment alive
+ * until released or refused.
+ */
+int amph_session_offer(struct amph_session *session, struct amph_attachment *attachment,
+		       uint32_t request, uint64_t deadline, struct amph_share **share);
+
+/*
+ * Hands a range to the other side: the home gives, the importer returns. Syncs caches and the
+ * ownership record, then tells. cookie comes out at the other side's `taken`. reading: shared.
+ * Errors as amph_shm_sync_for_device(), and those of the channel (then nothing changed hands).
+ */
+int amph_session_give(struct amph_session *session, struct amph_share *share, uint64_t offset,
+		      uint64_t length, bool reading, uint64_t cookie, uint64_t deadline);
+int amph_session_return(struct amph_session *session, struct amph_share *share, uint64_t offset,
+			uint64_t length, uint64_t cookie, uint64_t deadline);
+
+/*
+ * Home only: moves a range that the first session's peer holds or has returned to the second's,
+ * without the CPU's caches: asks the first to return it onward, and gives it to the second when it
+ * does. `taken` is not called on the way. Errors as give.
+ */
+int amph_session_pass(struct amph_session *from, struct amph_share *share, struct amph_session *to,
+		      struct amph_share *to_share, uint64_t offset, uint64_t length,
+		      uint64_t cookie, uint64_t deadline);
+
+/* Either side: ends the sharing of one buffer, when every range is back; `released` follows. */
+int amph_session_release(struct amph_session *session, struct amph_share *share, uint64_t deadline);
+
+/* Asks the other side for memory; `granted` follows. Returns 0 and *request. */
+int amph_session_request(struct amph_session *session, const struct amph_session_request *wanted,
+			 uint64_t deadline, uint32_t *request);
+
+/* Releases all, says goodbye and waits for the other's. Returns 0, -EBUSY (ranges are out), -ETIMEDOUT. */
+int amph_session_close(struct amph_session *session, uint64_t deadline);
+
+/* Declares the peer lost: its target too (memory goes into quarantine); imports are unmapped. */
+void amph_session_lose(struct amph_session *session, int error, const char *what);
+
+/* Waits, polling, until the share is in that state or past it. 0, share->error, -ETIMEDOUT, ... */
+int amph_session_wait_share(struct amph_session *session, struct amph_share *share,
+			    enum amph_share_state state, uint64_t deadline);
+
+/* Waits, polling, until the CPU owns the range. 0, -ETIMEDOUT, or the error that ended the session. */
+int amph_session_wait_range(struct amph_session *session, struct amph_share *share, uint64_t offset,
+			    uint64_t length, bool write, uint64_t deadline);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
