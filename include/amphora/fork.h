@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Fork: how an object finds out that it is used in a child of the process that made it.
+ * Platform layer: each port defines the function. Knows nothing of who asks.
+ */
+#ifndef AMPHORA_FORK_H
+#define AMPHORA_FORK_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/*
+ * A number that stays the same as long as this process lives, and is another one in each child that
+ * it forks after the first call. Keep it at initialisation and compare later: a difference is use
+ * after fork. Linux: counted by a fork handler, so vfork() and a bare clone() are not seen.
+ * Bare metal: always 0. Any thread.
+ */
+uint32_t amph_fork_generation(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
