@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# The front door: every lane is one target, on a fresh Debian 12. CMake and CTest do the work;
+# see CMakePresets.json for the builds behind the lanes.
+
+JOBS ?= $(shell nproc)
+TIME ?= 60
+PREFIX ?= /usr/local
+DESTDIR ?=
+
+say = @printf '\n== %s\n'
+build = cmake --preset $(1) $(if $(V),,--log-level=WARNING) && cmake --build --preset $(1) -j $(JOBS)
+ctest = ctest --test-dir $(1) --output-on-failure --no-tests=error -j $(JOBS)
+
+.PHONY: all demo test test-slow check lint format-check format tidy cppcheck asan tsan coverage \
+	fuzz fuzz-coverage firmware size install clean help packages packages-test packages-check
+
+all: packages
+	$(say) 'build: library, tools, firmware, tests -> build/'
+	@$(call build,release)
+
+help:
+	@sed -n 's/^#: //p' $(MAKEFILE_LIST)
+
+#: make               build the library, the tools and the firmware into build/
+#: make demo          build, and send a picture to a coprocessor and back
+#: make test          build, and run the quick tests and those with a coprocessor in QEMU
+#: make test-slow      the tests that make test leaves out: slow and threads
+#: make check         every lane below, as CI does
+#: make lint          formatting, clang-tidy, cppcheck (format-check, tidy, cppcheck: one of them)
+#: make asan          the quick tests with AddressSanitizer and UndefinedBehaviorSanitizer
+#: make tsan          the quick and the threads tests with ThreadSanitizer
+#: make coverage      line coverage of the portable core -> build/coverage/report (95 % or it fails)
+#: make fuzz          every fuzzer for TIME=60 seconds
+#: make fuzz-coverage branch coverage of each parser by its fuzzer's corpus (90 % or it fails)
+#: make firmware      the library and the firmware for every processor it is built for
+#: make size          what the library needs in the riscv32 firmware: code and RAM
+#: make install       into PREFIX=/usr/local, below DESTDIR
+#: make format        clang-format every C file in place
+#: make clean         remove build/
+#:
+#: JOBS=N parallel jobs (default: all processors), V=1 more to read,
+#: AMPHORA_PACKAGES=skip never to install a package.
+
+packages:
+	@scripts/install-packages build
+packages-test:
+	@scripts/install-packages build test
+packages-check:
+	@scripts/install-packages
+
+demo: all
+	$(say) 'demo: a picture to a coprocessor and back, zero copy'
+	build/bin/amphora demo
+
+test: packages-test all
+	$(say) 'test: quick tests, and tests with a coprocessor in QEMU'
+	@$(call ctest,build) -L 'quick|qemu'
+
+test-slow: packages-test all
+	$(say) 'test-slow: the tests that make test leaves out'
+	@$(call ctest,build) -LE 'quick|qemu'
+
+check:
+	@bash .ci/run
+
+lint: format-check tidy cppcheck
+
+format-check: packages-check
+	$(say) 'format-check: clang-format'
+	@scripts/lint format
+
+tidy: packages-check
+	$(say) 'tidy: clang-tidy'
+	@$(call build,release)
+	@scripts/lint tidy build $(JOBS)
+
+cppcheck: packages-check
+	$(say) 'cppcheck'
+	@scripts/lint cppcheck $(JOBS)
+
+format: packages-check
+	@scripts/lint fix
+
+asan: packages-check
+	$(say) 'asan: quick tests with AddressSanitizer and UndefinedBehaviorSanitizer'
+	@$(call build,asan)
+	@$(call ctest,build/asan) -L quick
+
+tsan: packages-check
+	$(say) 'tsan: quick and threads tests with ThreadSanitizer'
+	@$(call build,tsan)
+	@scripts/tsan $(call ctest,build/tsan) -L 'quick|threads'
+
+coverage: packages-check
+	$(say) 'coverage: line coverage of the portable core by the quick tests'
+	@$(call build,coverage)
+	@scripts/coverage build/coverage $(call ctest,build/coverage) -L quick
+
+fuzz: packages-check
+	$(say) 'fuzz: every fuzzer for $(TIME) seconds'
+	@$(call build,fuzz)
+	@scripts/fuzz build/fuzz $(TIME) $(JOBS)
+
+fuzz-coverage: packages-check
+	$(say) 'fuzz-coverage: branch coverage of the parsers by the corpora'
+	@$(call build,fuzz)
+	@scripts/fuzz-coverage build/fuzz
+
+firmware: packages-check
+	$(say) 'firmware: riscv32, riscv32 with Zicbom, Cortex-M7, Cortex-M4'
+	@for variant in firmware firmware-zicbom firmware-cortex-m7 firmware-cortex-m4; do \
+		echo "$$variant"; ($(call build,$$variant)) || exit 1; done
+
+size: all
+	$(say) 'size: the library in the riscv32 firmware'
+	@scripts/size
+
+install: all
+	cmake --install build --prefix '$(PREFIX)'
+
+clean:
+	rm -rf build
