@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Version, and the stamp by which a library and a program built with other limits find out.
+ * Knows the limits of config.h. Every initialisation that takes a structure of the caller checks it.
  */
 #ifndef AMPHORA_VERSION_H
 #define AMPHORA_VERSION_H
@@ -18,11 +19,17 @@ extern "C" {
 #define AMPH_VERSION_PATCH  0
 #define AMPH_VERSION_STRING "0.1.0"
 
+/* One step of a hash: for one earlier part, every value gives another result. */
+#define AMPH_ABI_FOLD(hash, value) (((uint32_t)(hash) ^ (uint32_t)(value)) * UINT32_C(16777619))
+
 /* Everything that shapes the public structures, folded into one number. */
-#define AMPH_ABI                                                                   \
-	((uint32_t)(AMPH_VERSION_MAJOR << 28 | AMPH_VERSION_MINOR << 20) ^         \
-	 ((uint32_t)AMPH_NAME_MAX << 10) ^ ((uint32_t)AMPH_ATTACHMENTS_MAX << 4) ^ \
-	 (uint32_t)AMPH_MESSAGE_MAX ^ (uint32_t)(sizeof(void *) << 19))
+#define AMPH_ABI                                                                            \
+	AMPH_ABI_FOLD(AMPH_ABI_FOLD(AMPH_ABI_FOLD(AMPH_ABI_FOLD(AMPH_VERSION_MAJOR << 16 |  \
+									AMPH_VERSION_MINOR, \
+								AMPH_NAME_MAX),             \
+						  AMPH_ATTACHMENTS_MAX),                    \
+				    AMPH_MESSAGE_MAX),                                      \
+		      sizeof(void *))
 
 /* "major.minor.patch" of the library that is linked. */
 const char *amph_version(void);
