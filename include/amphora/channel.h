@@ -67,14 +67,22 @@ static inline int amph_channel_poll(struct amph_channel *channel, uint64_t deadl
 
 /* --- seqpacket: a Unix socket (Linux); carries fds; messages arrive in private memory --- */
 
+/* The longest message, in bytes. */
+#define AMPH_CHANNEL_SOCKET_MAX 4096
+
 struct amph_channel_socket {
 	struct amph_channel channel;
-	int fd; /* owned */
+	int fd; /* owned; -1 once closed */
 };
 
 /*
  * fd: a connected SOCK_SEQPACKET Unix socket; owned by the channel from now on, close-on-exec.
- * Returns 0, or -EINVAL when it is not one.
+ * Returns 0, or -EINVAL when it is not one (it stays the caller's).
+ *
+ * One fd at most comes with a message; surplus ones are closed. A message that is longer than
+ * AMPH_CHANNEL_SOCKET_MAX, or lost fds on its way, is dropped whole: poll returns -EMSGSIZE once, and
+ * the next poll goes on. Messages of 0 bytes do not exist here (send: -EMSGSIZE): the kernel can't
+ * tell them from the end.
  */
 int amph_channel_socket_init(struct amph_channel_socket *channel, int fd);
 void amph_channel_socket_close(struct amph_channel_socket *channel);

@@ -56,17 +56,22 @@ struct amph_rpmsg_config {
 	struct amph_vring vrings[2];
 	struct amph_virtqueue_slot *slots[2]; /* as many as the ring has descriptors, each */
 	/*
-	 * Where message buffers live: va here, and under pa the address that descriptors carry.
-	 * Main side: cut into buffers of buffer_size. Peer: every descriptor must lie inside.
+	 * Where message buffers live: va here (multiple of 4), and under pa the address that descriptors
+	 * carry. Main side: cut into buffers of buffer_size, first those of queue 0, then those of
+	 * queue 1, as many as the rings have descriptors. Peer: every descriptor must lie inside.
 	 */
 	struct amph_io buffers;
-	uint32_t
-		buffer_size; /* bytes, header included; 512 with Linux. Peer: the largest it takes */
+	/* Bytes, header included, a multiple of 4; 512 with Linux. Peer: the largest it takes. */
+	uint32_t buffer_size;
 	bool event_index; /* VIRTIO_RING_F_EVENT_IDX was negotiated */
 	bool name_service; /* VIRTIO_RPMSG_F_NS was negotiated */
 	/* Rings the other side's doorbell for a queue. Must not block. */
 	void (*kick)(void *argument, uint32_t queue);
-	/* Waits until the deadline for any doorbell from the other side: 0, -ETIMEDOUT, -EPIPE. */
+	/*
+	 * Waits until the deadline for any doorbell from the other side: 0, -ETIMEDOUT, -EPIPE.
+	 * A doorbell that rang since the last wait returned must count (0 at once), else one is lost
+	 * between looking and waiting. 0 without a doorbell is allowed: who polls may just return 0.
+	 */
 	int (*wait)(void *argument, uint64_t deadline);
 	/* The other side announced or withdrew a service; may be NULL. name is a checked private copy. */
 	void (*service)(void *argument, const char *name, uint32_t address, bool created);
@@ -76,46 +81,79 @@ struct amph_rpmsg_config {
 struct amph_rpmsg {
 	struct amph_rpmsg_config config;
 	struct amph_virtqueue queues[2];
+	/* the role's way with a queue: only the role that is initialised is linked */
+	int (*take)(struct amph_virtqueue *queue, uint16_t *id, uint32_t *length);
+	int (*give)(struct amph_virtqueue *queue, uint16_t id, uint32_t length);
 	struct amph_rpmsg_endpoint *endpoints;
 	uint32_t next_address;
-	uint32_t buffers_used; /* main side: buffers of the transmit half handed out so far */
-	bool dispatching;
-	int fault; /* -EPROTO after the peer broke a ring's rules: the device is dead until init */
+	uint16_t delivering; /* id of the message that a receiver has now, or AMPH_RPMSG_NONE */
+	uint16_t spare; /* first of the transmit buffers that are ours and unused */
+	/* 0; -EPROTO after the peer broke a ring's rules: dead until init; -ENOTCONN once closed */
+	int fault;
 	struct {
-		uint64_t sent, received, dropped, malformed;
-	} count;
+		uint32_t sent, received;
+		uint32_t dropped; /* for an address that no endpoint has */
+		uint32_t malformed; /* a message that lies about itself */
+	} count; /* since init; they wrap */
 };
 
+#define AMPH_RPMSG_NONE 0xffffu
+
 /*
- * Prepares a device over rings that both sides have agreed on. The main side clears nothing that is
- * not its own and fills the receive ring; call it before the peer starts (or before DRIVER_OK).
+ * Prepares a device over rings that both sides have agreed on, as the main side or as the peer.
+ * Main: clears the rings' flags and indices, and fills queue 0: before the peer starts (before
+ * DRIVER_OK). Peer: after the main side prepared them (after DRIVER_OK). config is copied, and its
+ * role is not looked at: firmware that calls one of the two links one role only.
  * Returns 0, -EINVAL (rings, sizes, buffers too small for the rings).
+ *
+ * What the peer can lie about, and what it costs: a lie in a ring (index, id, descriptor: see
+ * virtqueue.h) ends the device, with -EPROTO from every call until it is initialised again; a lie in
+ * a message (lengths of its header, a name without an end) ends that message, counted as malformed.
  */
-int amph_rpmsg_init(struct amph_rpmsg *rpmsg, const struct amph_rpmsg_config *config);
+int amph_rpmsg_init_main(struct amph_rpmsg *rpmsg, const struct amph_rpmsg_config *config);
+int amph_rpmsg_init_peer(struct amph_rpmsg *rpmsg, const struct amph_rpmsg_config *config);
+
+/* The same, by config->role; links both roles unless the compiler sees the role. */
+static inline int amph_rpmsg_init(struct amph_rpmsg *rpmsg, const struct amph_rpmsg_config *config)
+{
+	return config->role == AMPH_RPMSG_MAIN ? amph_rpmsg_init_main(rpmsg, config)
+					       : amph_rpmsg_init_peer(rpmsg, config);
+}
 
 /* Makes every later call return -ENOTCONN; touches shared memory no more. */
 void amph_rpmsg_close(struct amph_rpmsg *rpmsg);
 
 /*
- * Creates an endpoint in the caller's storage. address: AMPH_RPMSG_ANY picks a free one from 1024.
- * destination: AMPH_RPMSG_ANY: learned from the first message that arrives.
+ * Creates an endpoint in the caller's storage, which stays in use until destroy.
+ * name: up to 31 bytes, copied; may be NULL without announce.
+ * address: AMPH_RPMSG_ANY picks a free one from 1024.
+ * destination: AMPH_RPMSG_ANY: learned from the first message that arrives, or set by the caller
+ * (from `service`, say).
  * announce: tells the other side the name (needs name_service) and waits for room until the deadline.
- * Returns 0, -EINVAL (name), -EADDRINUSE, -ETIMEDOUT, -EPROTO.
+ * Returns 0, -EINVAL (name, receiver), -EADDRINUSE, -ENOTSUP (announce without name_service), or as
+ * amph_rpmsg_send(): then there is no endpoint.
  */
 int amph_rpmsg_endpoint_create(struct amph_rpmsg *rpmsg, struct amph_rpmsg_endpoint *endpoint,
 			       const char *name, uint32_t address, uint32_t destination,
 			       amph_rpmsg_receiver receiver, void *argument, bool announce,
 			       uint64_t deadline);
+
+/*
+ * Takes the endpoint out, also in its own receiver; its storage is the caller's again whatever is
+ * returned. announce: as for create. Returns 0, -EINVAL (not an endpoint of its device), or
+ * what the announcement met.
+ */
 int amph_rpmsg_endpoint_destroy(struct amph_rpmsg_endpoint *endpoint, bool announce,
 				uint64_t deadline);
 
-/* The longest payload that this device can send now, in bytes. */
+/* The longest payload of a message, in bytes; 0 once the device is dead or closed. */
 uint32_t amph_rpmsg_payload_max(const struct amph_rpmsg *rpmsg);
 
 /*
- * Sends one whole message by copy. Waits for a free buffer until the deadline; meanwhile, input is
- * not delivered. Returns 0, -EMSGSIZE (never truncates), -ENOTCONN (no destination),
- * -ETIMEDOUT, -EPROTO, -EPIPE.
+ * Sends one whole message by copy, to the endpoint's destination or another. Waits for a free buffer
+ * until the deadline; meanwhile, input is not delivered: poll once more before sleeping elsewhere.
+ * Returns 0, -EMSGSIZE (never truncates), -ENOTCONN (no destination, or closed), -ETIMEDOUT,
+ * -EPROTO, or what `wait` returned (-EPIPE).
  */
 int amph_rpmsg_send(struct amph_rpmsg_endpoint *endpoint, const void *data, uint32_t length,
 		    uint64_t deadline);
@@ -124,12 +162,16 @@ int amph_rpmsg_send_to(struct amph_rpmsg_endpoint *endpoint, uint32_t destinatio
 
 /* A transmit buffer on loan: fill payload, up to size bytes, then send it or give it back. */
 struct amph_rpmsg_loan {
-	void *payload;
+	void *payload; /* NULL once sent or given back */
 	uint32_t size;
 	uint16_t id;
 };
 
-/* Zero-copy send. Errors as amph_rpmsg_send(). A loan ends with exactly one send or give-back. */
+/*
+ * Zero-copy send. Errors as amph_rpmsg_send(). A loan ends with exactly one send or give-back, which
+ * refuse anything else with -EINVAL; a send that was refused leaves the loan as it was.
+ * destination: AMPH_RPMSG_ANY means the endpoint's.
+ */
 int amph_rpmsg_loan(struct amph_rpmsg *rpmsg, struct amph_rpmsg_loan *loan, uint64_t deadline);
 int amph_rpmsg_send_loan(struct amph_rpmsg_endpoint *endpoint, struct amph_rpmsg_loan *loan,
 			 uint32_t destination, uint32_t length);
@@ -137,19 +179,23 @@ int amph_rpmsg_give_back(struct amph_rpmsg *rpmsg, struct amph_rpmsg_loan *loan)
 
 /*
  * Zero-copy receive: in a receiver, keeps the message's buffer after the return; release gives it
- * back to the ring, in any order. Returns 0, -EINVAL when `data` is not what is being delivered or
- * held.
+ * back to the ring, in any order. Takes time in proportion to the ring's size. Returns 0, -EINVAL
+ * when `data` is not what is being delivered (hold) or held (release); release also -EPROTO, -ENOTCONN.
  */
 int amph_rpmsg_hold(struct amph_rpmsg *rpmsg, const void *data);
 int amph_rpmsg_release(struct amph_rpmsg *rpmsg, const void *data);
 
 /*
- * Delivers every message that is there, never waits. Returns how many, 0 for none, -EPROTO once the
- * peer has broken the ring (and from then on), -EBUSY from inside a receiver.
+ * Delivers the messages that are there, at most as many as the ring holds, never waits. Returns how
+ * many buffers it took, 0 for none (only then is a doorbell promised for the next one), -EPROTO once
+ * the peer has broken the ring (and from then on), -ENOTCONN, -EBUSY from inside a receiver.
  */
 int amph_rpmsg_poll(struct amph_rpmsg *rpmsg);
 
-/* Polls, and if there was nothing waits for a doorbell until the deadline. As poll, or -ETIMEDOUT. */
+/*
+ * Polls, and while there is nothing waits for a doorbell until the deadline.
+ * As poll but never 0: -ETIMEDOUT, or what `wait` returned (-EPIPE).
+ */
 int amph_rpmsg_poll_wait(struct amph_rpmsg *rpmsg, uint64_t deadline);
 
 /* --- an endpoint as a channel --- */

@@ -54,26 +54,106 @@ uint32_t amph_vring_size(uint32_t count, uint32_t align);
 int amph_vring_init(struct amph_vring *vring, void *va, uint64_t size, uint32_t count,
 		    uint32_t align);
 
-/* Private bookkeeping for one descriptor, never in memory that the peer can write. */
-struct amph_virtqueue_slot {
-	uint64_t address;
-	uint32_t length;
-	uint16_t next;
-	uint8_t state;
-	uint8_t flags;
+/* Who has a buffer now; this side's private truth. */
+enum amph_virtqueue_state {
+	AMPH_VIRTQUEUE_THEIRS, /* the other side's */
+	AMPH_VIRTQUEUE_TAKEN, /* this side's, and in use by the layer above, which may count upwards */
 };
 
+/* Private bookkeeping for one descriptor, never in memory that the peer can write. */
+struct amph_virtqueue_slot {
+	uint64_t address; /* as in the descriptor */
+	uint32_t length; /* bytes; the buffer's capacity */
+	uint16_t next; /* free for the layer above */
+	uint8_t state; /* AMPH_VIRTQUEUE_THEIRS, or AMPH_VIRTQUEUE_TAKEN and above */
+	uint8_t flags; /* driver: AMPH_VRING_DESC_WRITE or 0 */
+};
+
+/*
+ * One side of one ring. Buffers are single descriptors, and a descriptor keeps its number (its id)
+ * for life: no chains, no indirect tables.
+ *
+ * Each side writes one half of the ring ("mine": avail for the driver, used for the device) and
+ * reads the other ("theirs"). Both roles look alike from here: take what the other side put in its
+ * half, give by putting in one's own.
+ *
+ * Indices run freely over 16 bits and are never reduced but where an entry is addressed: the count
+ * of entries is a power of two and at most 32768, so idx % count survives the wrap at 65536, and
+ * (uint16_t)(idx - consumed) is how many entries are new, unambiguously, as long as no more than
+ * count can be outstanding. A larger difference is therefore a lie, or a step backwards: a fault.
+ */
 struct amph_virtqueue {
 	struct amph_vring vring;
-	struct amph_virtqueue_slot *slots;
-	bool driver;
+	struct amph_virtqueue_slot *slots; /* vring.count of them, private */
+	uint16_t *mine; /* flags, idx: this side writes */
+	uint16_t *theirs; /* flags, idx: the other side writes */
+	uint16_t *my_event; /* this side writes: "ring when your index passes this" */
+	uint16_t *their_event; /* the other side writes the same for this side's index */
+	uint64_t area, area_size; /* device: every descriptor lies inside */
+	uint16_t produced; /* this side's index */
+	uint16_t consumed; /* how far this side has taken the other's entries */
+	uint16_t
+		seen; /* the other side's index when last read; consumed .. seen is there to take */
+	uint16_t kicked; /* produced when it was last decided whether to ring */
 	bool event_index;
-	uint16_t free_head, free_count; /* driver */
-	uint16_t produced; /* this side's index: avail (driver) or used (device) */
-	uint16_t consumed; /* how far this side has read the other's index */
-	uint16_t kicked; /* produced at the last kick */
+	bool writes; /* device: it writes into this queue's buffers */
 	int fault; /* -EPROTO, sticky: the other side broke the rules */
 };
+
+/*
+ * The driver's side. Clears both halves' flags and indices: only before the other side starts.
+ * slots: vring.count, private, the caller's as long as the queue lives; all are TAKEN afterwards, and
+ * the caller fills in address, length and flags before it gives one.
+ * Returns 0, or -EINVAL. One thread.
+ */
+int amph_virtqueue_driver_init(struct amph_virtqueue *queue, const struct amph_vring *vring,
+			       struct amph_virtqueue_slot *slots, bool event_index);
+
+/*
+ * The device's side, over a ring that the driver has prepared. Goes on from the used index that is
+ * there (rpmsg-lite's main side starts with a full used ring) and clears its own flags.
+ * area, area_size: where descriptors may point, in the addresses that they carry; below 2^64.
+ * writes: the device writes into this queue's buffers, so descriptors must say WRITE.
+ * Returns 0, or -EINVAL. One thread.
+ */
+int amph_virtqueue_device_init(struct amph_virtqueue *queue, const struct amph_vring *vring,
+			       struct amph_virtqueue_slot *slots, bool event_index, uint64_t area,
+			       uint64_t area_size, bool writes);
+
+/*
+ * Takes the next buffer that the other side has given: 1 and *id, 0 when there is none, -EPROTO once
+ * the other side has broken the ring. The slot says where the buffer is; *length is what the
+ * driver's descriptor (device) or the device's used element (driver) said, and for the driver it is
+ * unchecked. Never waits. One thread for each queue.
+ *
+ * -EPROTO, sticky and logged: an index that ran ahead of the ring, an id that is out of range or
+ * that the other side did not have; for the device also a descriptor outside the area, empty,
+ * misaligned (4 bytes), chained, indirect, or not writable where it must be.
+ */
+int amph_virtqueue_driver_take(struct amph_virtqueue *queue, uint16_t *id, uint32_t *length);
+int amph_virtqueue_device_take(struct amph_virtqueue *queue, uint16_t *id, uint32_t *length);
+
+/*
+ * Gives a taken buffer to the other side: length is what the descriptor (driver) or the used element
+ * (device) shall say. Makes everything written before visible first. Does not ring: see
+ * amph_virtqueue_wants_kick(). Returns 0, -EINVAL (not a buffer this side has), -EPROTO.
+ */
+int amph_virtqueue_driver_give(struct amph_virtqueue *queue, uint16_t id, uint32_t length);
+int amph_virtqueue_device_give(struct amph_virtqueue *queue, uint16_t id, uint32_t length);
+
+/*
+ * Whether the other side asked to be rung for what was given since the last call. To be called after
+ * one or more gives, and acted upon.
+ */
+bool amph_virtqueue_wants_kick(struct amph_virtqueue *queue);
+
+/*
+ * Asks the other side to ring for its next entry, or asks it not to (it may still ring).
+ * Ask returns true when an entry came in meanwhile, for which no doorbell may come: take again before
+ * sleeping. With the event index, one asking is good for one doorbell.
+ */
+bool amph_virtqueue_ask(struct amph_virtqueue *queue);
+void amph_virtqueue_hush(struct amph_virtqueue *queue);
 
 #ifdef __cplusplus
 }

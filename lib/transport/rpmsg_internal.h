@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What the files of RPMsg share. Transport layer, private.
+ */
+#ifndef TRANSPORT_RPMSG_INTERNAL_H
+#define TRANSPORT_RPMSG_INTERNAL_H
+
+#include <amphora/config.h>
+#include <amphora/rpmsg.h>
+
+#define RPMSG_NAME_SERVICE  53u
+#define RPMSG_DYNAMIC_FIRST 1024u
+#define RPMSG_BUFFER_ALIGN  4u
+
+/* On the wire; little-endian like every port. `reserved` belongs to nobody: 0, and never read. */
+struct rpmsg_header {
+	uint32_t source;
+	uint32_t destination;
+	uint32_t reserved;
+	uint16_t length; /* of the payload behind it */
+	uint16_t flags;
+};
+
+/* A name service message, whole. */
+struct rpmsg_announcement {
+	char name[AMPH_RPMSG_NAME_MAX];
+	uint32_t address;
+	uint32_t flags;
+};
+
+#define RPMSG_ANNOUNCE_DESTROY 1u
+
+AMPH_STATIC_ASSERT(sizeof(struct rpmsg_header) == AMPH_RPMSG_HEADER, "16 bytes on the wire");
+AMPH_STATIC_ASSERT(sizeof(struct rpmsg_announcement) == 40, "40 bytes on the wire");
+
+/* What a buffer of this side is used for: states of a slot above AMPH_VIRTQUEUE_THEIRS. */
+enum {
+	RPMSG_TAKEN = AMPH_VIRTQUEUE_TAKEN, /* on its way between the states below */
+	RPMSG_DELIVERING, /* in a receiver's hands, until it returns */
+	RPMSG_HELD, /* kept by a receiver */
+	RPMSG_LOANED,
+	RPMSG_SPARE, /* transmit buffer, unused, in the list of spares */
+};
+
+/* Queue 0 goes to the main side, queue 1 from it. */
+static inline uint32_t rpmsg_receive_queue(const struct amph_rpmsg *rpmsg)
+{
+	return rpmsg->config.role == AMPH_RPMSG_MAIN ? 0 : 1;
+}
+
+static inline uint32_t rpmsg_transmit_queue(const struct amph_rpmsg *rpmsg)
+{
+	return 1 - rpmsg_receive_queue(rpmsg);
+}
+
+/* The buffer of a slot; its address was checked when it was taken, or chosen by this side. */
+static inline void *rpmsg_buffer(const struct amph_rpmsg *rpmsg,
+				 const struct amph_virtqueue_slot *slot)
+{
+	return (char *)rpmsg->config.buffers.va + (slot->address - rpmsg->config.buffers.pa);
+}
+
+/* Sets up what both roles share; -EINVAL. */
+int amph_rpmsg_prepare(struct amph_rpmsg *rpmsg, const struct amph_rpmsg_config *config);
+
+/* Makes the device dead when a queue's call said so; gives the error on. */
+int amph_rpmsg_check(struct amph_rpmsg *rpmsg, int error);
+
+/* Rings a queue's doorbell if the other side wants it. */
+void amph_rpmsg_kick(struct amph_rpmsg *rpmsg, uint32_t queue);
+
+/* Gives a received buffer back to the ring. */
+int amph_rpmsg_return(struct amph_rpmsg *rpmsg, uint16_t id);
+
+/* Puts a transmit buffer of this side among the spares. */
+void amph_rpmsg_spare(struct amph_rpmsg *rpmsg, uint16_t id);
+
+/* Sends from `endpoint`, whatever its own destination, to the other side's name service. */
+int amph_rpmsg_announce(struct amph_rpmsg_endpoint *endpoint, uint32_t flags, uint64_t deadline);
+
+/* Takes a name service message; false when it is malformed. */
+bool amph_rpmsg_announced(struct amph_rpmsg *rpmsg, const void *data, uint32_t length);
+
+#endif

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * RPMsg, the peer: virtio's device, guest in the main side's buffers. Transport layer.
+ */
+#include "rpmsg_internal.h"
+
+int amph_rpmsg_init_peer(struct amph_rpmsg *rpmsg, const struct amph_rpmsg_config *config)
+{
+	int error = amph_rpmsg_prepare(rpmsg, config);
+
+	for (int i = 0; i < 2 && !error; i++)
+		error = amph_virtqueue_device_init(
+			&rpmsg->queues[i], &config->vrings[i], config->slots[i],
+			config->event_index, config->buffers.pa, config->buffers.size, i == 0);
+	if (error)
+		return error;
+	rpmsg->config.role = AMPH_RPMSG_PEER;
+	rpmsg->take = amph_virtqueue_device_take;
+	rpmsg->give = amph_virtqueue_device_give;
+	amph_virtqueue_hush(&rpmsg->queues[0]);
+	return 0;
+}
