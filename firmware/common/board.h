@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Board: all that the demo firmware must be given by a board. Each folder in firmware/boards/ defines
+ * these functions; a new board adds a folder and edits nothing.
+ *
+ * Addresses here are device addresses (da): the ones this processor, and the resource table, use.
+ */
+#ifndef FIRMWARE_BOARD_H
+#define FIRMWARE_BOARD_H
+
+#include <stdint.h>
+
+#include <amphora/io.h>
+
+#include "table.h"
+
+/* First of all: memory, time, interrupts, doorbell. Does not return if it fails. */
+void board_start(void);
+
+/* All memory that is shared with the main processor: va and da. */
+const struct amph_io *board_dram(void);
+
+/* Where this firmware's own image lies in that memory; size 0: nowhere. Never lent to anybody. */
+const struct amph_io *board_image(void);
+
+/* The resource table, as the loader has filled it in; the main processor can still write it. */
+struct table *board_table(void);
+
+/* Rings the main processor's doorbell with a notify id below 256. Never blocks. */
+void board_ring(uint32_t notify_id);
+
+/*
+ * Waits until the doorbell has rung since the last call returned, or the deadline.
+ * Returns 0, or -ETIMEDOUT.
+ */
+int board_wait(uint64_t deadline);
+
+/* The end: 0 is an orderly one. */
+_Noreturn void board_exit(int code);
+
+#endif

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The demo firmware: finds edges in pictures that are given to it, in place.
+ * One loop: messages, then a band of a job, then sleep until the doorbell or the next heartbeat.
+ * Static storage only; the same file on bare metal and in a process.
+ */
+#include <amphora/log.h>
+#include <amphora/rpmsg.h>
+#include <amphora/time.h>
+#include <amphora/version.h>
+
+#include "../common/board.h"
+#include "../common/link.h"
+#include "../common/trace.h"
+#include "control.h"
+#include "main.h"
+
+#define WAIT_MS 50 /* the longest sleep: heartbeats are due several times a second */
+
+static struct amph_rpmsg rpmsg;
+
+static void stop_on(const char *what, int error)
+{
+	if (!error)
+		return;
+	trace(what, (uint64_t)-error, 0);
+	board_exit(1);
+}
+
+void firmware_main(void)
+{
+	board_start();
+	amph_log_set(trace_log, NULL);
+	trace("amphora edge firmware " AMPH_VERSION_STRING, 0, 0);
+	stop_on("the rings or buffers in the resource table are unusable", link_start(&rpmsg));
+	stop_on("no control service", control_start(&rpmsg));
+	trace("ready", 0, 0);
+	for (;;) {
+		int messages = amph_rpmsg_poll(&rpmsg);
+
+		if (messages < 0)
+			stop_on("the main processor broke the rings", messages);
+		control_run();
+		if (!messages)
+			board_wait(amph_deadline(WAIT_MS));
+	}
+}
