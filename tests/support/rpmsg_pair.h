@@ -94,8 +94,7 @@ static inline void pair_open(struct pair *pair, uint32_t count, uint32_t buffer_
 {
 	pair->ring_size = amph_vring_size(count, PAIR_ALIGN);
 	for (int i = 0; i < 2; i++) {
-		pair->rings[i] = aligned_alloc(16, pair->ring_size);
-		if (!pair->rings[i])
+		if (posix_memalign(&pair->rings[i], 16, pair->ring_size))
 			abort();
 		memset(pair->rings[i], 0xa5, pair->ring_size);
 	}
