@@ -81,6 +81,7 @@ struct amph_rpmsg_config {
 struct amph_rpmsg {
 	struct amph_rpmsg_config config;
 	struct amph_virtqueue queues[2];
+	struct amph_virtqueue *receive, *transmit; /* these two, as the role sees them */
 	/* the role's way with a queue: only the role that is initialised is linked */
 	int (*take)(struct amph_virtqueue *queue, uint16_t *id, uint32_t *length);
 	int (*give)(struct amph_virtqueue *queue, uint16_t id, uint32_t length);

@@ -62,7 +62,7 @@ enum amph_virtqueue_state {
 
 /* Private bookkeeping for one descriptor, never in memory that the peer can write. */
 struct amph_virtqueue_slot {
-	uint64_t address; /* as in the descriptor */
+	uint32_t offset; /* where the buffer starts, bytes from the queue's area */
 	uint32_t length; /* bytes; the buffer's capacity */
 	uint16_t next; /* free for the layer above */
 	uint8_t state; /* AMPH_VIRTQUEUE_THEIRS, or AMPH_VIRTQUEUE_TAKEN and above */
@@ -89,36 +89,41 @@ struct amph_virtqueue {
 	uint16_t *theirs; /* flags, idx: the other side writes */
 	uint16_t *my_event; /* this side writes: "ring when your index passes this" */
 	uint16_t *their_event; /* the other side writes the same for this side's index */
-	uint64_t area, area_size; /* device: every descriptor lies inside */
+	uint64_t area; /* address, as descriptors carry it, of the memory that all buffers lie in */
+	uint32_t area_size; /* bytes; device: every descriptor lies inside */
 	uint16_t produced; /* this side's index */
 	uint16_t consumed; /* how far this side has taken the other's entries */
 	uint16_t
 		seen; /* the other side's index when last read; consumed .. seen is there to take */
 	uint16_t kicked; /* produced when it was last decided whether to ring */
+	uint16_t asked; /* consumed when a doorbell was last asked for */
+	bool asking; /* and that wish stands */
 	bool event_index;
 	bool writes; /* device: it writes into this queue's buffers */
 	int fault; /* -EPROTO, sticky: the other side broke the rules */
 };
 
 /*
+ * Buffers lie in one piece of memory, the area: address as descriptors carry it, at most 4 GiB - 1.
+ *
  * The driver's side. Clears both halves' flags and indices: only before the other side starts.
  * slots: vring.count, private, the caller's as long as the queue lives; all are TAKEN afterwards, and
- * the caller fills in address, length and flags before it gives one.
- * Returns 0, or -EINVAL. One thread.
+ * the caller fills in offset, length and flags before it gives one.
+ * Returns 0, or -EINVAL (no rings, no slots). One thread.
  */
 int amph_virtqueue_driver_init(struct amph_virtqueue *queue, const struct amph_vring *vring,
-			       struct amph_virtqueue_slot *slots, bool event_index);
+			       struct amph_virtqueue_slot *slots, bool event_index, uint64_t area);
 
 /*
  * The device's side, over a ring that the driver has prepared. Goes on from the used index that is
  * there (rpmsg-lite's main side starts with a full used ring) and clears its own flags.
- * area, area_size: where descriptors may point, in the addresses that they carry; below 2^64.
- * writes: the device writes into this queue's buffers, so descriptors must say WRITE.
- * Returns 0, or -EINVAL. One thread.
+ * area, area_size: where descriptors may point. writes: the device writes into this queue's buffers,
+ * so descriptors must say WRITE.
+ * Returns 0, or -EINVAL (no rings, no slots, an area that is empty or wraps around). One thread.
  */
 int amph_virtqueue_device_init(struct amph_virtqueue *queue, const struct amph_vring *vring,
 			       struct amph_virtqueue_slot *slots, bool event_index, uint64_t area,
-			       uint64_t area_size, bool writes);
+			       uint32_t area_size, bool writes);
 
 /*
  * Takes the next buffer that the other side has given: 1 and *id, 0 when there is none, -EPROTO once

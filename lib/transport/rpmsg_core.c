@@ -7,17 +7,20 @@
 
 #include "rpmsg_internal.h"
 
-int amph_rpmsg_prepare(struct amph_rpmsg *rpmsg, const struct amph_rpmsg_config *config)
+int amph_rpmsg_prepare(struct amph_rpmsg *rpmsg, const struct amph_rpmsg_config *config,
+		       enum amph_rpmsg_role role)
 {
 	const struct amph_io *buffers = &config->buffers;
+	uint32_t payload = config->buffer_size - AMPH_RPMSG_HEADER;
 
-	if (!config->kick || !config->wait || !buffers->va || !buffers->size ||
-	    (uintptr_t)buffers->va % RPMSG_BUFFER_ALIGN || buffers->pa % RPMSG_BUFFER_ALIGN ||
-	    buffers->pa + buffers->size < buffers->pa || config->buffer_size <= AMPH_RPMSG_HEADER ||
-	    config->buffer_size % RPMSG_BUFFER_ALIGN ||
-	    config->buffer_size - AMPH_RPMSG_HEADER > UINT16_MAX)
+	/* a payload's length is 16 bits in the header, and an offset among the buffers is 32 */
+	if (!config->kick || !config->wait || !buffers->va || buffers->size > UINT32_MAX ||
+	    ((uintptr_t)buffers->va | (uint32_t)buffers->pa | payload) % RPMSG_BUFFER_ALIGN ||
+	    !payload || payload > UINT16_MAX)
 		return -EINVAL;
 	*rpmsg = (struct amph_rpmsg){.config = *config,
+				     .receive = &rpmsg->queues[role == AMPH_RPMSG_PEER],
+				     .transmit = &rpmsg->queues[role == AMPH_RPMSG_MAIN],
 				     .next_address = RPMSG_DYNAMIC_FIRST,
 				     .delivering = AMPH_RPMSG_NONE,
 				     .spare = AMPH_RPMSG_NONE};
@@ -31,26 +34,26 @@ void amph_rpmsg_close(struct amph_rpmsg *rpmsg)
 
 int amph_rpmsg_check(struct amph_rpmsg *rpmsg, int error)
 {
-	if (error == -EPROTO && !rpmsg->fault)
+	if (error < 0)
 		rpmsg->fault = error;
 	return error;
 }
 
-void amph_rpmsg_kick(struct amph_rpmsg *rpmsg, uint32_t queue)
+void amph_rpmsg_kick(struct amph_rpmsg *rpmsg, struct amph_virtqueue *queue)
 {
-	if (amph_virtqueue_wants_kick(&rpmsg->queues[queue]))
-		rpmsg->config.kick(rpmsg->config.argument, queue);
+	if (amph_virtqueue_wants_kick(queue))
+		rpmsg->config.kick(rpmsg->config.argument, queue != rpmsg->queues);
 }
 
 int amph_rpmsg_return(struct amph_rpmsg *rpmsg, uint16_t id)
 {
-	struct amph_virtqueue *queue = &rpmsg->queues[rpmsg_receive_queue(rpmsg)];
+	struct amph_virtqueue *queue = rpmsg->receive;
 
 	/* the whole buffer's length: rpmsg-lite's main side reads a free buffer's size from there */
-	return amph_rpmsg_check(rpmsg, rpmsg->give(queue, id, queue->slots[id].length));
+	return rpmsg->give(queue, id, queue->slots[id].length);
 }
 
-static struct amph_rpmsg_endpoint *find(const struct amph_rpmsg *rpmsg, uint32_t address)
+struct amph_rpmsg_endpoint *amph_rpmsg_find(const struct amph_rpmsg *rpmsg, uint32_t address)
 {
 	struct amph_rpmsg_endpoint *endpoint = rpmsg->endpoints;
 
@@ -67,12 +70,10 @@ static void deliver(struct amph_rpmsg *rpmsg, const struct amph_virtqueue_slot *
 	struct amph_rpmsg_endpoint *endpoint;
 	struct rpmsg_header header;
 
-	if (length > slot->length)
+	if (length > slot->length || length < sizeof(header))
 		goto malformed;
 	if (length > rpmsg->config.buffer_size)
 		length = rpmsg->config.buffer_size;
-	if (length < sizeof(header))
-		goto malformed;
 	amph_copy_from_shared(&header, buffer, sizeof(header));
 	if (header.length > length - sizeof(header))
 		goto malformed;
@@ -83,7 +84,7 @@ static void deliver(struct amph_rpmsg *rpmsg, const struct amph_virtqueue_slot *
 			goto malformed;
 		return;
 	}
-	endpoint = find(rpmsg, header.destination);
+	endpoint = amph_rpmsg_find(rpmsg, header.destination);
 	if (!endpoint) {
 		rpmsg->count.dropped++;
 		return;
@@ -98,49 +99,37 @@ malformed:
 	rpmsg->count.malformed++;
 }
 
-/* One buffer from the ring to its receiver and back: 1, 0 for none, or the fault. */
-static int deliver_next(struct amph_rpmsg *rpmsg, struct amph_virtqueue *queue)
-{
-	struct amph_virtqueue_slot *slot;
-	uint32_t length;
-	uint16_t id;
-	int got = rpmsg->take(queue, &id, &length);
-
-	if (got <= 0)
-		return amph_rpmsg_check(rpmsg, got);
-	slot = &queue->slots[id];
-	slot->state = RPMSG_DELIVERING;
-	rpmsg->delivering = id;
-	deliver(rpmsg, slot, length);
-	rpmsg->delivering = AMPH_RPMSG_NONE;
-	if (rpmsg->fault)
-		return rpmsg->fault;
-	/* not if it is held, or was held and released */
-	if (slot->state == RPMSG_DELIVERING)
-		amph_rpmsg_return(rpmsg, id);
-	return 1;
-}
-
 int amph_rpmsg_poll(struct amph_rpmsg *rpmsg)
 {
-	uint32_t index = rpmsg_receive_queue(rpmsg);
-	struct amph_virtqueue *queue = &rpmsg->queues[index];
-	int count = 0;
-	int got;
+	struct amph_virtqueue *queue = rpmsg->receive;
+	uint32_t count = 0;
 
 	if (rpmsg->delivering != AMPH_RPMSG_NONE)
 		return -EBUSY;
-	do {
-		if (rpmsg->fault)
-			return rpmsg->fault;
-		got = deliver_next(rpmsg, queue);
+	while (count < queue->vring.count && !rpmsg->fault) {
+		uint32_t length;
+		uint16_t id;
+		int got = amph_rpmsg_check(rpmsg, rpmsg->take(queue, &id, &length));
+
 		if (got < 0)
-			return got;
-		/* nothing left: ask for a doorbell, and look again for what came in before that */
-		if (!got && !amph_virtqueue_ask(queue))
 			break;
-		count += got;
-	} while ((uint32_t)count < queue->vring.count);
-	amph_rpmsg_kick(rpmsg, index);
-	return count;
+		if (!got) {
+			/* ask for a doorbell, and look again for what came in before that */
+			if (!amph_virtqueue_ask(queue))
+				break;
+			continue;
+		}
+		count++;
+		queue->slots[id].state = RPMSG_DELIVERING;
+		rpmsg->delivering = id;
+		deliver(rpmsg, &queue->slots[id], length);
+		rpmsg->delivering = AMPH_RPMSG_NONE;
+		/* not if it is held, or was held and released */
+		if (!rpmsg->fault && queue->slots[id].state == RPMSG_DELIVERING)
+			amph_rpmsg_return(rpmsg, id);
+	}
+	if (rpmsg->fault)
+		return rpmsg->fault;
+	amph_rpmsg_kick(rpmsg, queue);
+	return (int)count;
 }

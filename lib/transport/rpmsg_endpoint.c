@@ -7,11 +7,8 @@
 
 static bool in_use(const struct amph_rpmsg *rpmsg, uint32_t address)
 {
-	const struct amph_rpmsg_endpoint *endpoint = rpmsg->endpoints;
-
-	while (endpoint && endpoint->address != address)
-		endpoint = endpoint->next;
-	return endpoint || (rpmsg->config.name_service && address == RPMSG_NAME_SERVICE);
+	return amph_rpmsg_find(rpmsg, address) ||
+	       (rpmsg->config.name_service && address == RPMSG_NAME_SERVICE);
 }
 
 static uint32_t pick_address(struct amph_rpmsg *rpmsg)

@@ -5,20 +5,20 @@
  */
 #include "rpmsg_internal.h"
 
-static const void *payload(const struct amph_rpmsg *rpmsg, const struct amph_virtqueue_slot *slot)
+static bool is_in(const struct amph_rpmsg *rpmsg, const struct amph_virtqueue_slot *slot,
+		  uint8_t state, const void *data)
 {
-	return (const char *)rpmsg_buffer(rpmsg, slot) + AMPH_RPMSG_HEADER;
+	return slot->state == state && rpmsg_buffer(rpmsg, slot) + AMPH_RPMSG_HEADER == data;
 }
 
 int amph_rpmsg_hold(struct amph_rpmsg *rpmsg, const void *data)
 {
-	struct amph_virtqueue *queue = &rpmsg->queues[rpmsg_receive_queue(rpmsg)];
 	struct amph_virtqueue_slot *slot;
 
 	if (rpmsg->delivering == AMPH_RPMSG_NONE)
 		return -EINVAL;
-	slot = &queue->slots[rpmsg->delivering];
-	if (slot->state != RPMSG_DELIVERING || payload(rpmsg, slot) != data)
+	slot = &rpmsg->receive->slots[rpmsg->delivering];
+	if (!is_in(rpmsg, slot, RPMSG_DELIVERING, data))
 		return -EINVAL;
 	slot->state = RPMSG_HELD;
 	return 0;
@@ -26,19 +26,17 @@ int amph_rpmsg_hold(struct amph_rpmsg *rpmsg, const void *data)
 
 int amph_rpmsg_release(struct amph_rpmsg *rpmsg, const void *data)
 {
-	uint32_t index = rpmsg_receive_queue(rpmsg);
-	struct amph_virtqueue *queue = &rpmsg->queues[index];
+	struct amph_virtqueue *queue = rpmsg->receive;
+	uint32_t id = 0;
 	int error;
 
 	if (rpmsg->fault)
 		return rpmsg->fault;
-	for (uint32_t id = 0; id < queue->vring.count; id++) {
-		if (queue->slots[id].state != RPMSG_HELD ||
-		    payload(rpmsg, &queue->slots[id]) != data)
-			continue;
-		error = amph_rpmsg_return(rpmsg, (uint16_t)id);
-		amph_rpmsg_kick(rpmsg, index);
-		return error;
-	}
-	return -EINVAL;
+	while (id < queue->vring.count && !is_in(rpmsg, &queue->slots[id], RPMSG_HELD, data))
+		id++;
+	if (id == queue->vring.count)
+		return -EINVAL;
+	error = amph_rpmsg_return(rpmsg, (uint16_t)id);
+	amph_rpmsg_kick(rpmsg, queue);
+	return error;
 }

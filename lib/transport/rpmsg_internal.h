@@ -42,38 +42,42 @@ enum {
 	RPMSG_SPARE, /* transmit buffer, unused, in the list of spares */
 };
 
-/* Queue 0 goes to the main side, queue 1 from it. */
-static inline uint32_t rpmsg_receive_queue(const struct amph_rpmsg *rpmsg)
-{
-	return rpmsg->config.role == AMPH_RPMSG_MAIN ? 0 : 1;
-}
-
-static inline uint32_t rpmsg_transmit_queue(const struct amph_rpmsg *rpmsg)
-{
-	return 1 - rpmsg_receive_queue(rpmsg);
-}
-
-/* The buffer of a slot; its address was checked when it was taken, or chosen by this side. */
-static inline void *rpmsg_buffer(const struct amph_rpmsg *rpmsg,
+/* The buffer of a slot; its offset was checked when it was taken, or chosen by this side. */
+static inline char *rpmsg_buffer(const struct amph_rpmsg *rpmsg,
 				 const struct amph_virtqueue_slot *slot)
 {
-	return (char *)rpmsg->config.buffers.va + (slot->address - rpmsg->config.buffers.pa);
+	return (char *)rpmsg->config.buffers.va + slot->offset;
 }
 
 /* Sets up what both roles share; -EINVAL. */
-int amph_rpmsg_prepare(struct amph_rpmsg *rpmsg, const struct amph_rpmsg_config *config);
+int amph_rpmsg_prepare(struct amph_rpmsg *rpmsg, const struct amph_rpmsg_config *config,
+		       enum amph_rpmsg_role role);
+
+/* The endpoint of an address, or NULL. */
+struct amph_rpmsg_endpoint *amph_rpmsg_find(const struct amph_rpmsg *rpmsg, uint32_t address);
 
 /* Makes the device dead when a queue's call said so; gives the error on. */
 int amph_rpmsg_check(struct amph_rpmsg *rpmsg, int error);
 
 /* Rings a queue's doorbell if the other side wants it. */
-void amph_rpmsg_kick(struct amph_rpmsg *rpmsg, uint32_t queue);
+void amph_rpmsg_kick(struct amph_rpmsg *rpmsg, struct amph_virtqueue *queue);
 
-/* Gives a received buffer back to the ring. */
+/* Gives a received buffer back to the ring; does not ring. */
 int amph_rpmsg_return(struct amph_rpmsg *rpmsg, uint16_t id);
 
 /* Puts a transmit buffer of this side among the spares. */
-void amph_rpmsg_spare(struct amph_rpmsg *rpmsg, uint16_t id);
+void amph_rpmsg_put_spare(struct amph_rpmsg *rpmsg, uint16_t id);
+
+/* Gets a transmit buffer, waits for one until the deadline: its slot, or NULL and *error. */
+struct amph_virtqueue_slot *amph_rpmsg_get_buffer(struct amph_rpmsg *rpmsg, uint64_t deadline,
+						  int *error);
+
+/* How much payload a transmit buffer takes, in bytes. */
+uint32_t amph_rpmsg_room(const struct amph_rpmsg *rpmsg, const struct amph_virtqueue_slot *slot);
+
+/* Puts the header before a payload that is there already, and sends both. */
+int amph_rpmsg_post(struct amph_rpmsg_endpoint *endpoint, struct amph_virtqueue_slot *slot,
+		    uint32_t destination, uint32_t length);
 
 /* Sends from `endpoint`, whatever its own destination, to the other side's name service. */
 int amph_rpmsg_announce(struct amph_rpmsg_endpoint *endpoint, uint32_t flags, uint64_t deadline);

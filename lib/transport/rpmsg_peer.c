@@ -6,17 +6,17 @@
 
 int amph_rpmsg_init_peer(struct amph_rpmsg *rpmsg, const struct amph_rpmsg_config *config)
 {
-	int error = amph_rpmsg_prepare(rpmsg, config);
+	int error = amph_rpmsg_prepare(rpmsg, config, AMPH_RPMSG_PEER);
 
 	for (int i = 0; i < 2 && !error; i++)
-		error = amph_virtqueue_device_init(
-			&rpmsg->queues[i], &config->vrings[i], config->slots[i],
-			config->event_index, config->buffers.pa, config->buffers.size, i == 0);
+		error = amph_virtqueue_device_init(&rpmsg->queues[i], &config->vrings[i],
+						   config->slots[i], config->event_index,
+						   config->buffers.pa,
+						   (uint32_t)config->buffers.size, i == 0);
 	if (error)
 		return error;
-	rpmsg->config.role = AMPH_RPMSG_PEER;
 	rpmsg->take = amph_virtqueue_device_take;
 	rpmsg->give = amph_virtqueue_device_give;
-	amph_virtqueue_hush(&rpmsg->queues[0]);
+	amph_virtqueue_hush(rpmsg->transmit);
 	return 0;
 }

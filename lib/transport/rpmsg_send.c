@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * RPMsg: loans of transmit buffers, and sending. Transport layer; both roles.
+ * RPMsg: transmit buffers, back-pressure, and sending by copy. Transport layer; both roles.
  */
+#include <amphora/log.h>
 #include <amphora/order.h>
 #include <amphora/time.h>
 
@@ -12,9 +13,18 @@ uint32_t amph_rpmsg_payload_max(const struct amph_rpmsg *rpmsg)
 	return rpmsg->fault ? 0 : rpmsg->config.buffer_size - AMPH_RPMSG_HEADER;
 }
 
-void amph_rpmsg_spare(struct amph_rpmsg *rpmsg, uint16_t id)
+uint32_t amph_rpmsg_room(const struct amph_rpmsg *rpmsg, const struct amph_virtqueue_slot *slot)
 {
-	struct amph_virtqueue_slot *slot = &rpmsg->queues[rpmsg_transmit_queue(rpmsg)].slots[id];
+	uint32_t size = slot->length;
+
+	if (size > rpmsg->config.buffer_size)
+		size = rpmsg->config.buffer_size;
+	return size - AMPH_RPMSG_HEADER;
+}
+
+void amph_rpmsg_put_spare(struct amph_rpmsg *rpmsg, uint16_t id)
+{
+	struct amph_virtqueue_slot *slot = &rpmsg->transmit->slots[id];
 
 	slot->state = RPMSG_SPARE;
 	slot->next = rpmsg->spare;
@@ -22,104 +32,71 @@ void amph_rpmsg_spare(struct amph_rpmsg *rpmsg, uint16_t id)
 }
 
 /* A spare, or what the other side gave: 1 and *id, 0 for none, or the fault. */
-static int take(struct amph_rpmsg *rpmsg, struct amph_virtqueue *queue, uint16_t *id)
+static int take(struct amph_rpmsg *rpmsg, uint16_t *id)
 {
 	uint32_t length;
 
 	if (rpmsg->fault)
 		return rpmsg->fault;
 	if (rpmsg->spare == AMPH_RPMSG_NONE)
-		return amph_rpmsg_check(rpmsg, rpmsg->take(queue, id, &length));
+		return amph_rpmsg_check(rpmsg, rpmsg->take(rpmsg->transmit, id, &length));
 	*id = rpmsg->spare;
-	rpmsg->spare = queue->slots[*id].next;
+	rpmsg->spare = rpmsg->transmit->slots[*id].next;
 	return 1;
 }
 
-static int take_wait(struct amph_rpmsg *rpmsg, struct amph_virtqueue *queue, uint16_t *id,
-		     uint64_t deadline)
+struct amph_virtqueue_slot *amph_rpmsg_get_buffer(struct amph_rpmsg *rpmsg, uint64_t deadline,
+						  int *error)
 {
-	int got = take(rpmsg, queue, id);
-	int error = 0;
-
-	while (!got && !error) {
-		/* asked first, looked again, and only then waited: no doorbell is missed */
-		if (!amph_virtqueue_ask(queue)) {
-			/* the other side may be waiting for what this side's receiver has returned */
-			amph_rpmsg_kick(rpmsg, rpmsg_receive_queue(rpmsg));
-			error = amph_time_now() >= deadline
-					? -ETIMEDOUT
-					: rpmsg->config.wait(rpmsg->config.argument, deadline);
-		}
-		got = take(rpmsg, queue, id);
-	}
-	amph_virtqueue_hush(queue);
-	return got ? got : error;
-}
-
-int amph_rpmsg_loan(struct amph_rpmsg *rpmsg, struct amph_rpmsg_loan *loan, uint64_t deadline)
-{
-	struct amph_virtqueue *queue = &rpmsg->queues[rpmsg_transmit_queue(rpmsg)];
+	struct amph_virtqueue *queue = rpmsg->transmit;
 	struct amph_virtqueue_slot *slot;
-	int got = take_wait(rpmsg, queue, &loan->id, deadline);
+	uint16_t id;
+	int got;
 
-	if (got < 0)
-		return got;
-	slot = &queue->slots[loan->id];
-	if (slot->length < AMPH_RPMSG_HEADER)
-		return rpmsg->fault = -EPROTO;
-	slot->state = RPMSG_LOANED;
-	loan->payload = (char *)rpmsg_buffer(rpmsg, slot) + AMPH_RPMSG_HEADER;
-	loan->size = (slot->length < rpmsg->config.buffer_size ? slot->length
-							       : rpmsg->config.buffer_size) -
-		     AMPH_RPMSG_HEADER;
-	return 0;
-}
-
-/* The loaned slot, or NULL when this is no loan (any more). */
-static struct amph_virtqueue_slot *loaned(struct amph_rpmsg *rpmsg,
-					  const struct amph_rpmsg_loan *loan)
-{
-	struct amph_virtqueue *queue = &rpmsg->queues[rpmsg_transmit_queue(rpmsg)];
-
-	if (!loan->payload || loan->id >= queue->vring.count ||
-	    queue->slots[loan->id].state != RPMSG_LOANED)
+	*error = 0;
+	while (!(got = take(rpmsg, &id)) && !*error) {
+		/* asked first, looked again, and only then waited: no doorbell is missed */
+		if (amph_virtqueue_ask(queue))
+			continue;
+		/* the other side may be waiting for what this side's receiver has returned */
+		amph_rpmsg_kick(rpmsg, rpmsg->receive);
+		/* one that rings without end buys no more time */
+		*error = amph_time_now() >= deadline
+				 ? -ETIMEDOUT
+				 : rpmsg->config.wait(rpmsg->config.argument, deadline);
+	}
+	if (queue->asking && !rpmsg->fault)
+		amph_virtqueue_hush(queue);
+	if (got <= 0) {
+		if (got)
+			*error = got;
 		return NULL;
-	return &queue->slots[loan->id];
+	}
+	*error = 0;
+	slot = &queue->slots[id];
+	if (slot->length >= AMPH_RPMSG_HEADER)
+		return slot;
+	amph_log(AMPH_LOG_ERROR, "rpmsg: buffer too small", slot->length, AMPH_RPMSG_HEADER);
+	*error = amph_rpmsg_check(rpmsg, -EPROTO);
+	return NULL;
 }
 
-int amph_rpmsg_send_loan(struct amph_rpmsg_endpoint *endpoint, struct amph_rpmsg_loan *loan,
-			 uint32_t destination, uint32_t length)
+int amph_rpmsg_post(struct amph_rpmsg_endpoint *endpoint, struct amph_virtqueue_slot *slot,
+		    uint32_t destination, uint32_t length)
 {
 	struct amph_rpmsg *rpmsg = endpoint->rpmsg;
-	uint32_t index = rpmsg_transmit_queue(rpmsg);
-	struct amph_virtqueue_slot *slot = loaned(rpmsg, loan);
-	struct rpmsg_header header = {.source = endpoint->address, .length = (uint16_t)length};
+	struct rpmsg_header header = {.source = endpoint->address,
+				      .destination = destination,
+				      .length = (uint16_t)length};
+	int error;
 
-	if (rpmsg->fault)
-		return rpmsg->fault;
-	header.destination = destination == AMPH_RPMSG_ANY ? endpoint->destination : destination;
-	if (header.destination == AMPH_RPMSG_ANY)
-		return -ENOTCONN;
-	if (!slot)
-		return -EINVAL;
-	if (length > loan->size)
-		return -EMSGSIZE;
 	amph_copy_to_shared(rpmsg_buffer(rpmsg, slot), &header, sizeof(header));
-	loan->payload = NULL;
-	rpmsg->give(&rpmsg->queues[index], loan->id, (uint32_t)sizeof(header) + length);
+	error = rpmsg->give(rpmsg->transmit, (uint16_t)(slot - rpmsg->transmit->slots),
+			    (uint32_t)sizeof(header) + length);
+	if (error)
+		return error;
 	rpmsg->count.sent++;
-	amph_rpmsg_kick(rpmsg, index);
-	return 0;
-}
-
-int amph_rpmsg_give_back(struct amph_rpmsg *rpmsg, struct amph_rpmsg_loan *loan)
-{
-	if (rpmsg->fault)
-		return rpmsg->fault;
-	if (!loaned(rpmsg, loan))
-		return -EINVAL;
-	amph_rpmsg_spare(rpmsg, loan->id);
-	loan->payload = NULL;
+	amph_rpmsg_kick(rpmsg, rpmsg->transmit);
 	return 0;
 }
 
@@ -127,27 +104,27 @@ int amph_rpmsg_send_to(struct amph_rpmsg_endpoint *endpoint, uint32_t destinatio
 		       uint32_t length, uint64_t deadline)
 {
 	struct amph_rpmsg *rpmsg = endpoint->rpmsg;
-	struct amph_rpmsg_loan loan;
-	int error;
+	struct amph_virtqueue_slot *slot;
+	int error = rpmsg->fault;
 
-	if (rpmsg->fault)
-		return rpmsg->fault;
+	if (error)
+		return error;
 	if (length > amph_rpmsg_payload_max(rpmsg))
 		return -EMSGSIZE;
 	if (destination == AMPH_RPMSG_ANY)
 		destination = endpoint->destination;
 	if (destination == AMPH_RPMSG_ANY)
 		return -ENOTCONN;
-	error = amph_rpmsg_loan(rpmsg, &loan, deadline);
-	if (error)
+	slot = amph_rpmsg_get_buffer(rpmsg, deadline, &error);
+	if (!slot)
 		return error;
-	if (length > loan.size) {
-		amph_rpmsg_give_back(rpmsg, &loan);
+	if (length > amph_rpmsg_room(rpmsg, slot)) {
+		amph_rpmsg_put_spare(rpmsg, (uint16_t)(slot - rpmsg->transmit->slots));
 		return -EMSGSIZE;
 	}
 	if (length)
-		amph_copy_to_shared(loan.payload, data, length);
-	return amph_rpmsg_send_loan(endpoint, &loan, destination, length);
+		amph_copy_to_shared(rpmsg_buffer(rpmsg, slot) + AMPH_RPMSG_HEADER, data, length);
+	return amph_rpmsg_post(endpoint, slot, destination, length);
 }
 
 int amph_rpmsg_send(struct amph_rpmsg_endpoint *endpoint, const void *data, uint32_t length,

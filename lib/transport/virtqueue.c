@@ -9,21 +9,23 @@
 #include "virtqueue_internal.h"
 
 int amph_virtqueue_prepare(struct amph_virtqueue *queue, const struct amph_vring *vring,
-			   struct amph_virtqueue_slot *slots, uint8_t state)
+			   struct amph_virtqueue_slot *slots, bool event_index, uint64_t area,
+			   uint8_t state)
 {
-	uint32_t count = vring->count;
-
-	if (!count || count > AMPH_VRING_COUNT_MAX || count & (count - 1) || !vring->desc ||
-	    !vring->avail || !vring->used || !slots)
+	if (!vring->count || !slots)
 		return -EINVAL;
-	*queue = (struct amph_virtqueue){.vring = *vring, .slots = slots};
-	for (uint32_t id = 0; id < count; id++)
-		slots[id] = (struct amph_virtqueue_slot){.state = state};
+	*queue = (struct amph_virtqueue){.vring = *vring,
+					 .slots = slots,
+					 .event_index = event_index,
+					 .area = area,
+					 .asking = true};
+	for (uint32_t id = 0; id < vring->count; id++)
+		slots[id].state = state;
 	return 0;
 }
 
 int amph_virtqueue_break(struct amph_virtqueue *queue, const char *what, uint64_t value,
-			 uint64_t limit)
+			 uint32_t limit)
 {
 	queue->fault = -EPROTO;
 	amph_log(AMPH_LOG_ERROR, what, value, limit);
@@ -95,6 +97,11 @@ bool amph_virtqueue_wants_kick(struct amph_virtqueue *queue)
 
 bool amph_virtqueue_ask(struct amph_virtqueue *queue)
 {
+	/* a wish that stands is not written again: an empty look leaves the line to its reader */
+	if (queue->asking && (!queue->event_index || queue->asked == queue->consumed))
+		return false;
+	queue->asking = true;
+	queue->asked = queue->consumed;
 	if (queue->event_index)
 		amph_store16(queue->my_event, queue->consumed);
 	else
@@ -106,6 +113,7 @@ bool amph_virtqueue_ask(struct amph_virtqueue *queue)
 
 void amph_virtqueue_hush(struct amph_virtqueue *queue)
 {
+	queue->asking = false;
 	/* with the event index an old event word is silence enough: it lies behind their index */
 	if (!queue->event_index)
 		amph_store16(&queue->mine[HALF_FLAGS], AMPH_VRING_NO_INTERRUPT);

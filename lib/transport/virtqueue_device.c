@@ -11,21 +11,17 @@
 
 int amph_virtqueue_device_init(struct amph_virtqueue *queue, const struct amph_vring *vring,
 			       struct amph_virtqueue_slot *slots, bool event_index, uint64_t area,
-			       uint64_t area_size, bool writes)
+			       uint32_t area_size, bool writes)
 {
-	int error;
+	int error = amph_virtqueue_prepare(queue, vring, slots, event_index, area,
+					   AMPH_VIRTQUEUE_THEIRS);
 
-	if (!area_size || area + area_size < area)
+	if (error || !area_size || area + area_size < area)
 		return -EINVAL;
-	error = amph_virtqueue_prepare(queue, vring, slots, AMPH_VIRTQUEUE_THEIRS);
-	if (error)
-		return error;
 	queue->mine = vring->used;
 	queue->theirs = vring->avail;
 	queue->my_event = vring->used + HALF_ENTRIES + 4 * vring->count;
 	queue->their_event = vring->avail + HALF_ENTRIES + vring->count;
-	queue->event_index = event_index;
-	queue->area = area;
 	queue->area_size = area_size;
 	queue->writes = writes;
 	queue->produced = amph_load16(&queue->mine[HALF_INDEX]);
@@ -34,28 +30,13 @@ int amph_virtqueue_device_init(struct amph_virtqueue *queue, const struct amph_v
 	return 0;
 }
 
-static int check(struct amph_virtqueue *queue, const struct amph_vring_desc *desc)
-{
-	uint64_t offset = desc->address - queue->area;
-
-	if (desc->flags & (AMPH_VRING_DESC_NEXT | AMPH_VRING_DESC_INDIRECT))
-		return amph_virtqueue_break(queue, "virtqueue: chained descriptor", desc->flags, 0);
-	/* the other direction is not checked: rpmsg-lite says WRITE on every descriptor */
-	if (queue->writes && !(desc->flags & AMPH_VRING_DESC_WRITE))
-		return amph_virtqueue_break(queue, "virtqueue: read-only descriptor", desc->flags,
-					    0);
-	if (!desc->length || desc->address % BUFFER_ALIGN || desc->address < queue->area ||
-	    offset >= queue->area_size || desc->length > queue->area_size - offset)
-		return amph_virtqueue_break(queue, "virtqueue: descriptor outside the buffers",
-					    desc->address, desc->length);
-	return 0;
-}
-
 int amph_virtqueue_device_take(struct amph_virtqueue *queue, uint16_t *id, uint32_t *length)
 {
+	struct amph_virtqueue_slot *slot;
 	struct amph_vring_desc desc;
-	int there = amph_virtqueue_look(queue);
+	uint64_t offset;
 	uint32_t entry;
+	int there = amph_virtqueue_look(queue);
 
 	if (there <= 0)
 		return there;
@@ -66,10 +47,21 @@ int amph_virtqueue_device_take(struct amph_virtqueue *queue, uint16_t *id, uint3
 	if (there < 0)
 		return there;
 	amph_copy_from_shared(&desc, &queue->vring.desc[*id], sizeof(desc));
-	if (check(queue, &desc))
-		return queue->fault;
-	queue->slots[*id].address = desc.address;
-	queue->slots[*id].length = desc.length;
+	/*
+	 * Below the area the offset wraps around to at least 2^64 - area, which is no less than
+	 * area_size: one comparison for both ends, because length is not 0. A WRITE too much is let
+	 * pass: rpmsg-lite says it everywhere.
+	 */
+	offset = desc.address - queue->area;
+	if (desc.flags & (AMPH_VRING_DESC_NEXT | AMPH_VRING_DESC_INDIRECT) ||
+	    (queue->writes && !(desc.flags & AMPH_VRING_DESC_WRITE)) || !desc.length ||
+	    offset % BUFFER_ALIGN || desc.length > queue->area_size ||
+	    offset > queue->area_size - desc.length)
+		return amph_virtqueue_break(queue, "virtqueue: bad descriptor", desc.address,
+					    desc.length);
+	slot = &queue->slots[*id];
+	slot->offset = (uint32_t)offset;
+	slot->length = desc.length;
 	*length = desc.length;
 	return 1;
 }

@@ -8,9 +8,10 @@
 #include "virtqueue_internal.h"
 
 int amph_virtqueue_driver_init(struct amph_virtqueue *queue, const struct amph_vring *vring,
-			       struct amph_virtqueue_slot *slots, bool event_index)
+			       struct amph_virtqueue_slot *slots, bool event_index, uint64_t area)
 {
-	int error = amph_virtqueue_prepare(queue, vring, slots, AMPH_VIRTQUEUE_TAKEN);
+	int error = amph_virtqueue_prepare(queue, vring, slots, event_index, area,
+					   AMPH_VIRTQUEUE_TAKEN);
 
 	if (error)
 		return error;
@@ -18,7 +19,6 @@ int amph_virtqueue_driver_init(struct amph_virtqueue *queue, const struct amph_v
 	queue->theirs = vring->used;
 	queue->my_event = vring->avail + HALF_ENTRIES + vring->count;
 	queue->their_event = vring->used + HALF_ENTRIES + 4 * vring->count;
-	queue->event_index = event_index;
 	amph_store16(queue->my_event, 0);
 	amph_store16(queue->their_event, 0);
 	for (int word = HALF_FLAGS; word <= HALF_INDEX; word++) {
@@ -52,7 +52,7 @@ int amph_virtqueue_driver_give(struct amph_virtqueue *queue, uint16_t id, uint32
 
 	if (error)
 		return error;
-	desc.address = queue->slots[id].address;
+	desc.address = queue->area + queue->slots[id].offset;
 	desc.flags = queue->slots[id].flags;
 	/* whole each time: what the other side scribbled there does not matter */
 	amph_copy_to_shared(&queue->vring.desc[id], &desc, sizeof(desc));

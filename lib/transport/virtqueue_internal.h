@@ -10,16 +10,17 @@
 /* The words of a half, as indices of uint16_t. */
 enum { HALF_FLAGS, HALF_INDEX, HALF_ENTRIES };
 
-/* Sets up what both roles share; mine and theirs are set already. */
+/* Sets up what both roles share, all slots in `state`; -EINVAL. */
 int amph_virtqueue_prepare(struct amph_virtqueue *queue, const struct amph_vring *vring,
-			   struct amph_virtqueue_slot *slots, uint8_t state);
+			   struct amph_virtqueue_slot *slots, bool event_index, uint64_t area,
+			   uint8_t state);
 
 /* How many entries are there to take (at least one: 1; none: 0), or -EPROTO. Acquires them. */
 int amph_virtqueue_look(struct amph_virtqueue *queue);
 
 /* Marks the queue dead, says why, gives -EPROTO. */
 int amph_virtqueue_break(struct amph_virtqueue *queue, const char *what, uint64_t value,
-			 uint64_t limit);
+			 uint32_t limit);
 
 /* Makes an id that came from the other side this side's; -EPROTO when it was not theirs to give. */
 int amph_virtqueue_claim(struct amph_virtqueue *queue, uint32_t id);
