@@ -39,7 +39,7 @@ ALLOWED = {
 # Which layer a public header belongs to. A header that is missing here is a violation.
 HEADERS = {
     "base": "config version error",
-    "platform": "order time event lock irq cache log io fork",
+    "platform": "order time event lock irq cache log io fork machine",
     "memory": "shm attachment provider target pool memfd",
     "transport": "virtqueue rpmsg channel",
     "share": "session wire",

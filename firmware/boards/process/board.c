@@ -32,6 +32,9 @@
 
 #define EXIT_USAGE 2
 
+/* This program has one thread. */
+/* NOLINTBEGIN(concurrency-mt-unsafe) */
+
 void firmware_main(void);
 
 __attribute__((section(".resource_table"), used, aligned(16))) struct table resource_table =
@@ -195,3 +198,4 @@ int main(void)
 	firmware_main();
 	return 0;
 }
+/* NOLINTEND(concurrency-mt-unsafe) */

@@ -58,7 +58,7 @@ void board_start(void)
 	amph_machine_start();
 	if (amph_io_init(&dram, (void *)DRAM_BASE, DRAM_BASE, DRAM_BASE, DRAM_SIZE) ||
 	    amph_io_init(&image, __image_start, (uintptr_t)__image_start, (uintptr_t)__image_start,
-			 (uint64_t)(__image_end - __image_start)))
+			 (uintptr_t)__image_end - (uintptr_t)__image_start))
 		board_exit(1);
 	amph_event_init(&doorbell);
 	uart[UART_IIR_FCR] = 7; /* FIFOs on and empty */
