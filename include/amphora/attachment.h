@@ -24,9 +24,9 @@ struct amph_attachment {
 	uint32_t direction; /* AMPH_DEVICE_* */
 	enum amph_sync_method method;
 	uint32_t granule; /* bytes; 1, or the largest cache line of all sides */
-	uint32_t bit; /* in a range's holders */
+	uint32_t bit; /* its mask in a range's holders */
 	bool enforced; /* hardware holds the target to these segments and this direction */
-	bool quarantined; /* the target was lost while it could reach the buffer */
+	bool quarantined; /* lost or abandoned while the target could reach the buffer */
 	uintptr_t private_data[2]; /* the target's */
 	struct amph_attachment *next; /* of the buffer */
 	struct amph_attachment *target_next; /* of the target */

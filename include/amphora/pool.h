@@ -19,7 +19,10 @@ extern "C" {
 #define AMPH_POOL_CLASSES 64 /* first-level classes, by power of two */
 #define AMPH_POOL_STEPS	  8 /* second-level steps inside a class */
 
-/* One block, free or taken; the caller's array, two more than the blocks that can be taken at once. */
+/*
+ * One block, free or taken; the caller's array: for n blocks taken at once 2 * n + 1, since a free
+ * one can lie before and behind each.
+ */
 struct amph_pool_block {
 	uint64_t offset;
 	uint64_t length;
@@ -42,7 +45,8 @@ struct amph_pool {
 };
 
 /*
- * Manages `size` bytes starting at offset 0. granule: a power of two, the least unit and alignment.
+ * Manages `size` bytes starting at offset 0, rounded down to whole granules. granule: a power of two,
+ * the least unit and alignment. blocks: the caller's, lent, in private memory.
  * Returns 0, or -EINVAL. O(block_max).
  */
 int amph_pool_init(struct amph_pool *pool, uint64_t size, uint64_t granule,
@@ -51,7 +55,8 @@ int amph_pool_init(struct amph_pool *pool, uint64_t size, uint64_t granule,
 /*
  * Takes `size` bytes at a multiple of `alignment` (a power of two; 0: the granule).
  * Returns 0, *offset, and *block for amph_pool_free(); -EINVAL; -ENOMEM (no block large enough);
- * -ENOSPC (no descriptor left). Constant time.
+ * -ENOSPC (no descriptor left). Constant time. A free block that is less than an eighth larger than
+ * asked (and aligned) may be missed when many of its size are free: docs/memory.md.
  */
 int amph_pool_allocate(struct amph_pool *pool, uint64_t size, uint64_t alignment, uint64_t *offset,
 		       uint32_t *block);
@@ -68,7 +73,7 @@ struct amph_provider_pool {
 	struct amph_pool *pool;
 	void *va; /* of the pool's first byte; NULL: the CPU has no mapping, nothing is zeroed */
 	uint64_t pa; /* of the pool's first byte */
-	uint64_t alignment; /* of each buffer; 0: the granule */
+	uint64_t alignment; /* of each buffer's offset in the pool; 0: the granule */
 	intptr_t handle; /* Linux: an fd of the memory below, borrowed; else -1 */
 	uint64_t handle_offset; /* of the pool's first byte in it */
 };

@@ -48,12 +48,14 @@ enum amph_sync_method { AMPH_SYNC_MESSAGES = 0, AMPH_SYNC_QUEUE = 1, AMPH_SYNC_L
  * One range of a buffer with one answer to "who may touch it". holders: bit 0 the CPU, bit n the
  * attachment with that bit. Exclusive (reading = false): exactly one holder, it may write within
  * its direction. reading = true: every holder may read, none may write.
+ * The caller lends the array and never writes it; amph_shm_check() walks its invariants.
  */
 struct amph_range {
 	uint64_t offset;
 	uint64_t length;
 	uint32_t holders;
 	bool reading;
+	bool written; /* by a device since the CPU last had it: the CPU's cached copy is stale */
 };
 
 #define AMPH_HOLDER_CPU 0x1u
@@ -91,8 +93,11 @@ struct amph_shm {
 	uint32_t range_count;
 	struct amph_shm_storage storage;
 	struct amph_attachment *attachments;
+	struct amph_attachment *home; /* imports: to the side that opened it, else NULL */
 	uint32_t attachment_bits; /* bits in use, bit 0 always */
-	uint32_t quarantined; /* attachments whose target is lost and not yet proved off */
+	uint32_t quarantined; /* attachments whose target is not yet proved off */
+	bool cpu_reads_only; /* this side may never write: it was given, or mapped, that way */
+	bool abandoned; /* see amph_shm_abandon() */
 	void (*closed)(struct amph_shm *shm); /* see amph_shm_abandon() */
 	uintptr_t private_data[4]; /* the provider's */
 	struct amph_why why; /* of the last refusal on this buffer */
@@ -113,30 +118,36 @@ int amph_memory_add_provider(struct amph_memory *memory, struct amph_provider *p
  * Opens a buffer of `size` bytes under the name "provider:name", one reference, all of it the CPU's.
  * The contents are zero. Returns 0; -EINVAL (name, size 0, storage), -ENAMETOOLONG, -ENOENT (no such
  * provider), -EEXIST (that name is open here: amph_shm_find() it), -ENOTSUP (flags), -ENOSPC
- * (segment storage), -ENOMEM, -EPERM after a fork; the reason in shm->why. On error nothing is open.
+ * (segment storage, pool descriptors), -ENOMEM, -EFAULT (the provider's segments are not the
+ * buffer), -EPERM after a fork; the reason in shm->why and memory->why. On error nothing is open.
  */
 int amph_shm_open(struct amph_memory *memory, struct amph_shm *shm,
 		  const struct amph_shm_storage *storage, const char *name, uint64_t size,
 		  uint32_t flags);
 
-/* Finds an open buffer by name and takes a reference. Returns 0, or -ENOENT. */
+/* Finds an open buffer by name and takes a reference. Returns 0, -ENOENT, or as amph_shm_get(). */
 int amph_shm_find(struct amph_memory *memory, const char *name, struct amph_shm **shm);
 
-/* One more reference. Returns 0, or -EOVERFLOW. */
+/*
+ * One more reference. Returns 0, -EOVERFLOW, -ESTALE (closed or abandoned), -EPERM in a child of the
+ * process that opened it: every call on a buffer refuses these two.
+ */
 int amph_shm_get(struct amph_shm *shm);
 
 /*
  * One reference less; the last one closes: the memory goes back to the provider and the storage to
  * the caller. Returns 0; -EBUSY, with no reference dropped, when it is the last and the buffer is
- * still attached (detach first, or amph_shm_abandon()).
+ * still attached (detach first, or amph_shm_abandon()); -ESTALE, -EPERM. An import's attachment to
+ * its home is no hindrance: it ends here, whoever holds what.
  */
 int amph_shm_put(struct amph_shm *shm);
 
 /*
  * Gives up the last reference of a buffer that targets may still reach: the buffer leaves the lists
  * and stays in quarantine until each such target is proved off, is then closed, and `closed` is
- * called (may be NULL). The struct and its storage stay the library's until then. Returns 0 when it
- * was closed at once, -EINPROGRESS when it is in quarantine, -EBUSY when it is not the last reference.
+ * called (may be NULL), in both cases once. The struct and its storage stay the library's until then.
+ * Returns 0 when it was closed at once, -EINPROGRESS when it is in quarantine, -EBUSY when it is not
+ * the last reference, -ESTALE, -EPERM.
  */
 int amph_shm_abandon(struct amph_shm *shm, void (*closed)(struct amph_shm *shm));
 
@@ -144,8 +155,11 @@ int amph_shm_abandon(struct amph_shm *shm, void (*closed)(struct amph_shm *shm))
  * Makes a buffer whose memory another side opened and offered: all of it starts as the home's.
  * va: this side's mapping (NULL: none); segments in storage are already filled, segment_count of
  * them. `home` gets an attachment of its own (direction as the home sees this side), through which
- * ranges come (amph_shm_sync_for_cpu) and go back (amph_shm_sync_for_device).
- * Returns 0, -EINVAL, -EEXIST or -EPERM as amph_shm_open().
+ * ranges come (amph_shm_sync_for_cpu, or ..._reading) and go back (amph_shm_sync_for_device, never
+ * reading: what is shared is given back the same way). direction without AMPH_DEVICE_WRITES: this
+ * side may only read. The attachment ends with the last put and cannot be detached before.
+ * Returns 0; -EINVAL (also: direction, segments, not whole cache lines), -ENAMETOOLONG, -EEXIST,
+ * -ENOTSUP, -EPERM as amph_shm_open(); -EROFS (writing to a read-only buffer), -ENODEV (home gone).
  */
 int amph_shm_import(struct amph_memory *memory, struct amph_shm *shm,
 		    const struct amph_shm_storage *storage, const char *name, uint64_t size,
@@ -155,40 +169,54 @@ int amph_shm_import(struct amph_memory *memory, struct amph_shm *shm,
 /*
  * Attaches the whole buffer to a target: learns the target's addresses. direction: AMPH_DEVICE_*.
  * segments: the caller's storage for `segment_max` device segments, lent until detach.
- * Returns 0; -EINVAL (direction), -EROFS (writing to a read-only buffer), -ENOSPC (attachments,
- * segment storage), -EBUSY (attached to it already), -ERANGE (no window, or an address too wide for
- * the target), -EFBIG (more segments than the target takes), -EDQUOT (quarantine full), -ENODEV (target
- * lost), -ENOTSUP; the reason in shm->why. On error nothing is attached.
+ * The granule is the largest cache line of all sides where the target is not coherent, else 1. A
+ * buffer that does not consist of whole granules shares a line with something else and is refused:
+ * open it rounded up. Segments that continue each other are merged.
+ * Returns 0; -EINVAL (direction; a segment misaligned for the target; not whole cache lines), -EROFS
+ * (writing to a read-only buffer), -ENOSPC (attachments, segment storage), -EBUSY (attached to it
+ * already), -ERANGE (no window, or an address too wide for the target), -EFBIG (more segments than the
+ * target takes), -EDQUOT (quarantine full), -ENODEV (target lost or off), -ENOTSUP, -ESTALE, -EPERM;
+ * the reason in shm->why. On error nothing is attached.
  */
 int amph_shm_attach(struct amph_shm *shm, struct amph_target *target, uint32_t direction,
 		    enum amph_sync_method method, struct amph_attachment *attachment,
 		    struct amph_segment *segments, uint32_t segment_max);
 
 /*
- * Ends an attachment. Returns 0, or -EBUSY while the target holds any range.
- * An attachment of a lost target cannot be detached until the target is proved off.
+ * Ends an attachment. Returns 0, -EBUSY while the target holds any range, -ESTALE (detached), -EPERM.
+ * An attachment in quarantine (-EBUSY) ends only when its target is proved off.
  */
 int amph_shm_detach(struct amph_attachment *attachment);
 
 /*
  * Hands `length` bytes at `offset` from the CPU to the target, cache maintenance included.
- * Exclusive, or with reading = true shared: the CPU and other readers keep reading.
+ * Exclusive, whatever the direction, or with reading = true shared: the CPU and other readers keep
+ * reading, nobody writes, and when only the CPU is left the range is its own again.
  * Returns 0; -EINVAL (empty, outside the buffer, not a multiple of the granule, no fitting
- * direction), -EACCES (the CPU does not own all of it), -ENOSPC (range storage), -ENODEV (target
- * lost); the reason in shm->why. On error nothing has changed hands.
+ * direction), -EACCES (the CPU does not own all of it, or others read it), -ENOSPC (range storage),
+ * -ENODEV (target lost), -ESTALE, -EPERM, or the error of the target's cache; the reason in shm->why.
+ * On error nothing has changed hands.
  */
 int amph_shm_sync_for_device(struct amph_attachment *attachment, uint64_t offset, uint64_t length,
 			     bool reading);
 
 /*
  * Takes a range back from the target, cache maintenance included: after it said so.
- * Returns 0; -EINVAL, -EACCES (the target does not hold all of it), -ENOSPC; as above.
+ * Returns 0; -EINVAL, -EACCES (the target does not hold all of it), -ENOSPC, -ENODEV; as above.
  */
 int amph_shm_sync_for_cpu(struct amph_attachment *attachment, uint64_t offset, uint64_t length);
 
 /*
+ * Imports only: takes a range that the home gave for reading. Both read it, neither writes, until
+ * it goes back. Errors as amph_shm_sync_for_cpu(), -EINVAL when the attachment is not the home's.
+ */
+int amph_shm_sync_for_cpu_reading(struct amph_attachment *attachment, uint64_t offset,
+				  uint64_t length);
+
+/*
  * Moves a range from one target to another, exclusively, after the first returned it; the CPU
- * neither touches nor syncs the bytes. Errors as amph_shm_sync_for_device().
+ * neither touches nor syncs the bytes. Errors as amph_shm_sync_for_device(); -EINVAL also when only
+ * one of the two is coherent: that can't be done without the CPU's caches.
  */
 int amph_shm_pass(struct amph_attachment *from, struct amph_attachment *to, uint64_t offset,
 		  uint64_t length);
@@ -197,6 +225,8 @@ int amph_shm_pass(struct amph_attachment *from, struct amph_attachment *to, uint
 int amph_shm_may_give(const struct amph_attachment *attachment, uint64_t offset, uint64_t length,
 		      bool reading);
 int amph_shm_may_take(const struct amph_attachment *attachment, uint64_t offset, uint64_t length);
+int amph_shm_may_pass(const struct amph_attachment *from, const struct amph_attachment *to,
+		      uint64_t offset, uint64_t length);
 
 /*
  * May the CPU touch these bytes now? write: to write, else to read.

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Attachments: the lists they are in, their end, and their addresses.
+ * Memory layer; freestanding. Between attach and detach a target can reach the buffer.
+ */
+#include "memory/internal.h"
+
+void amph_attachment_link(struct amph_attachment *attachment)
+{
+	struct amph_shm *shm = attachment->shm;
+	struct amph_target *target = attachment->target;
+
+	/* the lowest free bit: the caller has checked that there is one */
+	attachment->bit = ~shm->attachment_bits & (shm->attachment_bits + 1);
+	shm->attachment_bits |= attachment->bit;
+	attachment->next = shm->attachments;
+	shm->attachments = attachment;
+	attachment->target_next = target->attachments;
+	target->attachments = attachment;
+}
+
+void amph_attachment_unlink(struct amph_attachment *attachment)
+{
+	struct amph_shm *shm = attachment->shm;
+	struct amph_attachment **link = &shm->attachments;
+
+	while (*link != attachment)
+		link = &(*link)->next;
+	*link = attachment->next;
+	link = &attachment->target->attachments;
+	while (*link != attachment)
+		link = &(*link)->target_next;
+	*link = attachment->target_next;
+	shm->attachment_bits &= ~attachment->bit;
+	/* whoever uses it from now on is refused */
+	attachment->shm = NULL;
+	attachment->bit = 0;
+}
+
+int amph_shm_detach(struct amph_attachment *attachment)
+{
+	struct amph_shm *shm = attachment->shm;
+	struct amph_target *target = attachment->target;
+	int error;
+
+	if (!shm)
+		return -ESTALE;
+	if (attachment->quarantined)
+		return amph_refuse(&shm->why, -EBUSY, "the target is lost and not yet proved off",
+				   target->state, AMPH_TARGET_OFF);
+	error = amph_shm_usable(shm);
+	if (error)
+		return error;
+	if (attachment == shm->home)
+		return amph_refuse(&shm->why, -EBUSY, "the home stays attached until the last put",
+				   shm->references, 1);
+	for (uint32_t i = 0; i < shm->range_count; i++)
+		if (shm->storage.ranges[i].holders & attachment->bit)
+			return amph_refuse(&shm->why, -EBUSY, "the target holds bytes from here on",
+					   shm->storage.ranges[i].offset,
+					   shm->storage.ranges[i].length);
+	target->ops->detach(target, attachment);
+	amph_attachment_unlink(attachment);
+	return 0;
+}
+
+int amph_attachment_da(const struct amph_attachment *attachment, uint64_t offset, uint64_t *da)
+{
+	for (uint32_t i = 0; i < attachment->segment_count; i++) {
+		if (offset < attachment->segments[i].length) {
+			*da = attachment->segments[i].address + offset;
+			return 0;
+		}
+		offset -= attachment->segments[i].length;
+	}
+	return -ERANGE;
+}

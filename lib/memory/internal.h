@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What the memory layer's files share among themselves.
+ * Memory layer, private: nothing outside lib/memory includes it.
+ */
+#ifndef AMPH_MEMORY_INTERNAL_H
+#define AMPH_MEMORY_INTERNAL_H
+
+#include <amphora/attachment.h>
+#include <amphora/shm.h>
+#include <amphora/target.h>
+
+/* 0, -ESTALE when the buffer is closed or abandoned, -EPERM in a child of the opener. */
+int amph_shm_usable(struct amph_shm *shm);
+
+/*
+ * Clears the struct, checks what open and import have in common (context, name, size, flags,
+ * storage, name not taken) and fills it in. *name: the part after the colon.
+ */
+int amph_shm_prepare(struct amph_memory *memory, struct amph_shm *shm,
+		     const struct amph_shm_storage *storage, const char *full_name, uint64_t size,
+		     uint32_t flags, const char **name);
+
+/* Puts a prepared, filled buffer into the lists: `holder` has all of it, one reference. */
+void amph_shm_publish(struct amph_shm *shm, uint32_t holder);
+
+/* Leaves nothing of a buffer that could not be opened but the reason. Returns error. */
+int amph_shm_fail(struct amph_memory *memory, struct amph_shm *shm, int error);
+
+/* The memory goes back to the provider; the struct is closed. */
+void amph_shm_close(struct amph_shm *shm);
+
+/* Closes an abandoned buffer that nobody reaches any more, and says so. */
+void amph_shm_finish(struct amph_shm *shm);
+
+/* Gives every range that `bit` holds back: to the CPU what it held alone, to the rest what it read. */
+void amph_shm_reclaim(struct amph_attachment *attachment);
+
+/* Sets attachment->granule, or refuses a buffer whose bytes do not fill whole granules. */
+int amph_attachment_granule(struct amph_attachment *attachment);
+
+/* Enters a checked attachment in the buffer's and the target's lists. */
+void amph_attachment_link(struct amph_attachment *attachment);
+void amph_attachment_unlink(struct amph_attachment *attachment);
+
+/* Adds a segment, or lengthens the last one that it continues. 0, or -ENOSPC. */
+int amph_segments_append(struct amph_segment *segments, uint32_t *count, uint32_t max,
+			 uint64_t address, uint64_t length);
+
+/* Are they `size` bytes together, none empty, none past 2^64? 0, or -EINVAL and the reason. */
+int amph_segments_check(const struct amph_segment *segments, uint32_t count, uint64_t size,
+			struct amph_why *why);
+
+#endif

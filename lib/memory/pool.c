@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Pool: allocates ranges of a carve-out in constant time: two-level segregated fit.
+ * Memory layer; freestanding. Knows offsets only: all bookkeeping is in the caller's private array,
+ * so nobody who can write the memory can harm it. Providers hand the ranges out as buffers.
+ *
+ * Sizes are counted in granules. Below AMPH_POOL_STEPS granules each size has a list of its own;
+ * above, each power of two is divided into AMPH_POOL_STEPS lists. Two bitmaps find the first list
+ * that holds a block which is large enough for sure.
+ *
+ * Descriptor 0 is the block at offset 0 for life: splits keep the left part in the old descriptor,
+ * merges keep the left block's.
+ */
+#include <amphora/pool.h>
+
+#include "memory/pool_internal.h"
+
+#define PROBES 8 /* blocks tried one by one before giving up; bounds the time */
+
+static uint32_t highest_bit(uint64_t value)
+{
+	return 63 - (uint32_t)__builtin_clzll(value);
+}
+
+struct amph_pool_list amph_pool_list_of(const struct amph_pool *pool, uint64_t length)
+{
+	uint64_t granules = length >> __builtin_ctzll(pool->granule);
+	uint32_t top;
+
+	if (granules < AMPH_POOL_STEPS)
+		return (struct amph_pool_list){.class = 0, .step = (uint32_t)granules};
+	top = highest_bit(granules);
+	return (struct amph_pool_list){
+		.class = top - AMPH_POOL_STEP_BITS + 1,
+		.step = (uint32_t)(granules >> (top - AMPH_POOL_STEP_BITS)) & (AMPH_POOL_STEPS - 1),
+	};
+}
+
+static void insert(struct amph_pool *pool, uint32_t block)
+{
+	struct amph_pool_list list = amph_pool_list_of(pool, pool->blocks[block].length);
+	uint32_t *head = &pool->heads[list.class][list.step];
+
+	pool->blocks[block].state = AMPH_POOL_FREE;
+	pool->blocks[block].previous = AMPH_POOL_NONE;
+	pool->blocks[block].next = *head;
+	if (*head != AMPH_POOL_NONE)
+		pool->blocks[*head].previous = block;
+	*head = block;
+	pool->class_bitmap |= UINT64_C(1) << list.class;
+	pool->step_bitmap[list.class] = (uint8_t)(pool->step_bitmap[list.class] | 1u << list.step);
+}
+
+static void take_out(struct amph_pool *pool, uint32_t block)
+{
+	struct amph_pool_list list = amph_pool_list_of(pool, pool->blocks[block].length);
+	uint32_t previous = pool->blocks[block].previous, next = pool->blocks[block].next;
+
+	if (next != AMPH_POOL_NONE)
+		pool->blocks[next].previous = previous;
+	if (previous != AMPH_POOL_NONE) {
+		pool->blocks[previous].next = next;
+		return;
+	}
+	pool->heads[list.class][list.step] = next;
+	if (next != AMPH_POOL_NONE)
+		return;
+	pool->step_bitmap[list.class] =
+		(uint8_t)(pool->step_bitmap[list.class] & ~(1u << list.step));
+	if (!pool->step_bitmap[list.class])
+		pool->class_bitmap &= ~(UINT64_C(1) << list.class);
+}
+
+/* Cuts a block in two; the right part gets a descriptor of its own. The caller saw to it that one is. */
+static uint32_t split(struct amph_pool *pool, uint32_t block, uint64_t length)
+{
+	struct amph_pool_block *left = &pool->blocks[block];
+	uint32_t index = pool->unused;
+	struct amph_pool_block *right = &pool->blocks[index];
+
+	pool->unused = right->next;
+	pool->block_count++;
+	*right = (struct amph_pool_block){
+		.offset = left->offset + length,
+		.length = left->length - length,
+		.before = block,
+		.after = left->after,
+		.state = AMPH_POOL_TAKEN,
+	};
+	if (right->after != AMPH_POOL_NONE)
+		pool->blocks[right->after].before = index;
+	left->after = index;
+	left->length = length;
+	return index;
+}
+
+/* Joins a block with the one behind it, which is in no list. */
+static void join(struct amph_pool *pool, uint32_t block)
+{
+	struct amph_pool_block *left = &pool->blocks[block];
+	uint32_t index = left->after;
+	struct amph_pool_block *right = &pool->blocks[index];
+
+	left->length += right->length;
+	left->after = right->after;
+	if (left->after != AMPH_POOL_NONE)
+		pool->blocks[left->after].before = block;
+	*right = (struct amph_pool_block){.next = pool->unused};
+	pool->unused = index;
+	pool->block_count--;
+}
+
+int amph_pool_init(struct amph_pool *pool, uint64_t size, uint64_t granule,
+		   struct amph_pool_block *blocks, uint32_t block_max)
+{
+	if (!granule || granule & (granule - 1) || size < granule || size > INT64_MAX || !blocks ||
+	    !block_max || block_max == AMPH_POOL_NONE)
+		return -EINVAL;
+	*pool = (struct amph_pool){
+		.size = size & ~(granule - 1),
+		.granule = granule,
+		.blocks = blocks,
+		.block_max = block_max,
+		.unused = AMPH_POOL_NONE,
+		.block_count = 1,
+	};
+	for (uint32_t i = 0; i < AMPH_POOL_CLASSES; i++)
+		for (uint32_t k = 0; k < AMPH_POOL_STEPS; k++)
+			pool->heads[i][k] = AMPH_POOL_NONE;
+	for (uint32_t i = block_max; i-- > 1;) {
+		blocks[i] = (struct amph_pool_block){.next = pool->unused};
+		pool->unused = i;
+	}
+	blocks[0] = (struct amph_pool_block){
+		.length = pool->size, .before = AMPH_POOL_NONE, .after = AMPH_POOL_NONE};
+	insert(pool, 0);
+	return 0;
+}
+
+/* A free block of at least `length` bytes from the first list where every block is, or NONE. */
+static uint32_t search(const struct amph_pool *pool, uint64_t length)
+{
+	struct amph_pool_list list;
+	uint64_t granules = length >> __builtin_ctzll(pool->granule), classes;
+	uint32_t steps;
+
+	if (granules >= AMPH_POOL_STEPS)
+		length += (pool->granule << (highest_bit(granules) - AMPH_POOL_STEP_BITS)) -
+			  pool->granule;
+	list = amph_pool_list_of(pool, length);
+	steps = pool->step_bitmap[list.class] & ~0u << list.step;
+	if (!steps) {
+		classes = pool->class_bitmap & ~UINT64_C(0) << (list.class + 1);
+		if (!classes)
+			return AMPH_POOL_NONE;
+		list.class = (uint32_t)__builtin_ctzll(classes);
+		steps = pool->step_bitmap[list.class];
+	}
+	return pool->heads[list.class][__builtin_ctz(steps)];
+}
+
+static uint64_t round_up(uint64_t value, uint64_t unit)
+{
+	return (value + unit - 1) & ~(unit - 1);
+}
+
+/* Does an aligned range of `length` bytes lie in this block? */
+static bool fits(const struct amph_pool_block *block, uint64_t length, uint64_t alignment)
+{
+	uint64_t front = round_up(block->offset, alignment) - block->offset;
+
+	return front <= block->length && length <= block->length - front;
+}
+
+/*
+ * First the length's own list, where the last block freed may just fit: equal sizes come and go.
+ * Then a block that fits wherever it starts. Where there is none, rounding up may have missed one:
+ * a few more of the length's own list, and the best of the lists above.
+ */
+static uint32_t find(const struct amph_pool *pool, uint64_t length, uint64_t alignment)
+{
+	uint64_t slack = alignment - pool->granule;
+	struct amph_pool_list list = amph_pool_list_of(pool, length);
+	uint32_t own = pool->heads[list.class][list.step];
+	uint32_t block = AMPH_POOL_NONE;
+
+	if (own != AMPH_POOL_NONE && fits(&pool->blocks[own], length, alignment))
+		return own;
+	if (slack <= pool->size - length)
+		block = search(pool, length + slack);
+	if (block != AMPH_POOL_NONE)
+		return block;
+	block = search(pool, length);
+	if (block != AMPH_POOL_NONE && fits(&pool->blocks[block], length, alignment))
+		return block;
+	for (uint32_t i = 1; i < PROBES && own != AMPH_POOL_NONE; i++) {
+		own = pool->blocks[own].next;
+		if (own != AMPH_POOL_NONE && fits(&pool->blocks[own], length, alignment))
+			return own;
+	}
+	return AMPH_POOL_NONE;
+}
+
+int amph_pool_allocate(struct amph_pool *pool, uint64_t size, uint64_t alignment, uint64_t *offset,
+		       uint32_t *block)
+{
+	uint64_t front, length;
+	uint32_t index, needed;
+
+	if (!size || alignment & (alignment - 1))
+		return -EINVAL;
+	if (size > pool->size || alignment > pool->size)
+		return -ENOMEM;
+	if (alignment < pool->granule)
+		alignment = pool->granule;
+	length = round_up(size, pool->granule);
+	index = find(pool, length, alignment);
+	if (index == AMPH_POOL_NONE)
+		return -ENOMEM;
+
+	front = round_up(pool->blocks[index].offset, alignment) - pool->blocks[index].offset;
+	needed = (front ? 1u : 0u) + (pool->blocks[index].length - front != length ? 1u : 0u);
+	if (needed > pool->block_max - pool->block_count)
+		return -ENOSPC;
+	take_out(pool, index);
+	if (front) {
+		uint32_t left = index;
+
+		index = split(pool, left, front);
+		insert(pool, left);
+	}
+	if (pool->blocks[index].length != length)
+		insert(pool, split(pool, index, length));
+	pool->blocks[index].state = AMPH_POOL_TAKEN;
+	pool->used += length;
+	*offset = pool->blocks[index].offset;
+	*block = index;
+	return 0;
+}
+
+int amph_pool_free(struct amph_pool *pool, uint32_t block)
+{
+	struct amph_pool_block *freed;
+
+	if (block >= pool->block_max || pool->blocks[block].state != AMPH_POOL_TAKEN)
+		return -EINVAL;
+	freed = &pool->blocks[block];
+	pool->used -= freed->length;
+	if (freed->after != AMPH_POOL_NONE && pool->blocks[freed->after].state == AMPH_POOL_FREE) {
+		take_out(pool, freed->after);
+		join(pool, block);
+	}
+	if (freed->before != AMPH_POOL_NONE &&
+	    pool->blocks[freed->before].state == AMPH_POOL_FREE) {
+		block = freed->before;
+		take_out(pool, block);
+		join(pool, block);
+	}
+	insert(pool, block);
+	return 0;
+}

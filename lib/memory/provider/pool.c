@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Provider "pool": buffers from a carve-out, each one contiguous.
+ * Memory layer; freestanding; knows a pool and where its memory is. Zeroes what it gives out, up to
+ * the end of the granule, so that no buffer shows what another left behind.
+ */
+#include <stddef.h>
+
+#include <amphora/pool.h>
+
+#define BLOCK 0 /* in private_data */
+
+static int pool_open(struct amph_provider *base, struct amph_shm *shm, const char *name)
+{
+	/* the provider is the first member */
+	struct amph_provider_pool *provider = (struct amph_provider_pool *)base;
+	struct amph_pool *pool = provider->pool;
+	uint64_t offset;
+	uint32_t block;
+	int error;
+
+	(void)name;
+	if (shm->flags & ~AMPH_SHM_READ_ONLY)
+		return amph_refuse(&shm->why, -ENOTSUP, "a pool's memory is as it is mapped",
+				   shm->flags, AMPH_SHM_READ_ONLY);
+	if (!shm->storage.segment_max)
+		return amph_refuse(&shm->why, -ENOSPC, "no storage for the physical segment", 1, 0);
+	error = amph_pool_allocate(pool, shm->size, provider->alignment, &offset, &block);
+	if (error == -ENOSPC)
+		return amph_refuse(&shm->why, error, "the pool has no descriptor left",
+				   pool->block_count, pool->block_max);
+	if (error == -ENOMEM)
+		return amph_refuse(&shm->why, error, "the pool has no block of this size",
+				   shm->size, pool->size - pool->used);
+	if (error)
+		return amph_refuse(&shm->why, error,
+				   "the provider's alignment is not a power of two",
+				   provider->alignment, 0);
+	if (provider->va) {
+		shm->va = (char *)provider->va + offset;
+		__builtin_memset(shm->va, 0, (size_t)pool->blocks[block].length);
+	}
+	shm->handle = provider->handle;
+	shm->handle_offset = provider->handle_offset + offset;
+	shm->storage.segments[0] =
+		(struct amph_segment){.address = provider->pa + offset, .length = shm->size};
+	shm->segment_count = 1;
+	shm->private_data[BLOCK] = block;
+	return 0;
+}
+
+static void pool_close(struct amph_provider *base, struct amph_shm *shm)
+{
+	struct amph_provider_pool *provider = (struct amph_provider_pool *)base;
+
+	amph_pool_free(provider->pool, (uint32_t)shm->private_data[BLOCK]);
+}
+
+static const struct amph_provider_ops pool_ops = {.open = pool_open, .close = pool_close};
+
+int amph_provider_pool_init(struct amph_provider_pool *provider, const char *name,
+			    struct amph_pool *pool, void *va, uint64_t pa)
+{
+	if (!name || !*name || !pool || !pool->size || pool->size - 1 > UINT64_MAX - pa ||
+	    (va && pool->size - 1 > UINTPTR_MAX - (uintptr_t)va))
+		return -EINVAL;
+	*provider = (struct amph_provider_pool){
+		.provider = {.name = name, .ops = &pool_ops},
+		.pool = pool,
+		.va = va,
+		.pa = pa,
+		.handle = -1,
+	};
+	return 0;
+}

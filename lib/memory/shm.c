@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Buffers: the context that keeps them, names, references, the end of a buffer.
+ * Memory layer; freestanding. How one comes to be is in open.c and import.c.
+ */
+#include <amphora/fork.h>
+#include <amphora/provider.h>
+
+#include "memory/internal.h"
+
+int amph_memory_init_checked(struct amph_memory *memory, uint32_t abi, uint32_t size)
+{
+	int error = amph_abi_check(abi, size, (uint32_t)sizeof(*memory));
+
+	if (error)
+		return error;
+	*memory = (struct amph_memory){.generation = 1, .fork_generation = amph_fork_generation()};
+	return 0;
+}
+
+static bool same_text(const char *a, const char *b)
+{
+	while (*a && *a == *b) {
+		a++;
+		b++;
+	}
+	return *a == *b;
+}
+
+/* "provider:name", both parts there, visible ASCII only; the first colon parts them. */
+static int check_name(const char *full_name, const char **name, struct amph_why *why)
+{
+	uint32_t length = 0;
+
+	*name = NULL;
+	if (!full_name)
+		return amph_refuse(why, -EINVAL, "the buffer has no name", 0, 0);
+	for (; full_name[length]; length++) {
+		if (length + 1 >= AMPH_NAME_MAX)
+			return amph_refuse(why, -ENAMETOOLONG, "the buffer's name is too long",
+					   length + 1, AMPH_NAME_MAX - 1);
+		if (full_name[length] <= ' ' || full_name[length] > '~')
+			return amph_refuse(why, -EINVAL,
+					   "the buffer's name has a character that is not visible "
+					   "ASCII, at this place",
+					   length, (uint8_t)full_name[length]);
+		if (!*name && full_name[length] == ':')
+			*name = &full_name[length + 1];
+	}
+	if (!*name || *name == full_name + 1 || !**name)
+		return amph_refuse(why, -EINVAL, "the buffer's name is not \"provider:name\"",
+				   length, AMPH_NAME_MAX - 1);
+	return 0;
+}
+
+static struct amph_shm *find(const struct amph_memory *memory, const char *name)
+{
+	struct amph_shm *shm = memory->buffers;
+
+	while (shm && !same_text(shm->name, name))
+		shm = shm->next;
+	return shm;
+}
+
+int amph_shm_usable(struct amph_shm *shm)
+{
+	if (!shm->memory || !shm->references)
+		return amph_refuse(&shm->why, -ESTALE, "the buffer is closed", shm->generation, 0);
+	if (shm->memory->fork_generation != amph_fork_generation())
+		return amph_refuse(&shm->why, -EPERM,
+				   "the buffer belongs to the process that forked this one",
+				   shm->memory->fork_generation, amph_fork_generation());
+	return 0;
+}
+
+int amph_shm_prepare(struct amph_memory *memory, struct amph_shm *shm,
+		     const struct amph_shm_storage *storage, const char *full_name, uint64_t size,
+		     uint32_t flags, const char **name)
+{
+	const uint32_t known = AMPH_SHM_READ_ONLY | AMPH_SHM_HUGE | AMPH_SHM_NOT_CACHED;
+	int error;
+
+	*shm = (struct amph_shm){.handle = -1, .attachment_bits = AMPH_HOLDER_CPU};
+	if (memory->fork_generation != amph_fork_generation())
+		return amph_refuse(&shm->why, -EPERM,
+				   "the memory context belongs to the process that forked this one",
+				   memory->fork_generation, amph_fork_generation());
+	error = check_name(full_name, name, &shm->why);
+	if (error)
+		return error;
+	if (!size)
+		return amph_refuse(&shm->why, -EINVAL, "the buffer's size is 0", 0, 0);
+	if (flags & ~known)
+		return amph_refuse(&shm->why, -ENOTSUP, "an unknown flag", flags, known);
+	if (!storage || !storage->ranges || !storage->range_max)
+		return amph_refuse(&shm->why, -EINVAL, "no storage for even one range", 0, 1);
+	if (!storage->segments != !storage->segment_max)
+		return amph_refuse(&shm->why, -EINVAL, "segment storage without room or array",
+				   storage->segment_max, 0);
+	if (find(memory, full_name))
+		return amph_refuse(&shm->why, -EEXIST, "a buffer of that name is open", 0, 0);
+
+	for (uint32_t i = 0; full_name[i]; i++)
+		shm->name[i] = full_name[i];
+	shm->size = size;
+	shm->flags = flags;
+	shm->storage = *storage;
+	return 0;
+}
+
+void amph_shm_publish(struct amph_shm *shm, uint32_t holder)
+{
+	struct amph_memory *memory = shm->memory;
+
+	shm->storage.ranges[0] = (struct amph_range){
+		.length = shm->size, .holders = holder, .written = holder != AMPH_HOLDER_CPU};
+	shm->range_count = 1;
+	shm->references = 1;
+	shm->generation = memory->generation;
+	if (!++memory->generation)
+		memory->generation = 1;
+	shm->next = memory->buffers;
+	memory->buffers = shm;
+	shm->why = (struct amph_why){0};
+}
+
+int amph_shm_fail(struct amph_memory *memory, struct amph_shm *shm, int error)
+{
+	struct amph_why why = shm->why;
+
+	*shm = (struct amph_shm){.handle = -1, .why = why};
+	memory->why = why;
+	return error;
+}
+
+int amph_shm_find(struct amph_memory *memory, const char *name, struct amph_shm **shm)
+{
+	int error;
+
+	*shm = name ? find(memory, name) : NULL;
+	if (!*shm)
+		return amph_refuse(&memory->why, -ENOENT, "no buffer of that name is open", 0, 0);
+	error = amph_shm_get(*shm);
+	if (error) {
+		memory->why = (*shm)->why;
+		*shm = NULL;
+	}
+	return error;
+}
+
+int amph_shm_get(struct amph_shm *shm)
+{
+	int error = amph_shm_usable(shm);
+
+	if (error)
+		return error;
+	if (shm->references == UINT32_MAX)
+		return amph_refuse(&shm->why, -EOVERFLOW, "too many references", shm->references,
+				   UINT32_MAX);
+	shm->references++;
+	return 0;
+}
+
+static void leave_list(struct amph_shm *shm)
+{
+	struct amph_shm **link = &shm->memory->buffers;
+
+	while (*link && *link != shm)
+		link = &(*link)->next;
+	if (*link)
+		*link = shm->next;
+	shm->next = NULL;
+}
+
+void amph_shm_close(struct amph_shm *shm)
+{
+	leave_list(shm);
+	if (shm->home) {
+		amph_attachment_unlink(shm->home);
+		shm->home = NULL;
+	}
+	if (shm->provider)
+		shm->provider->ops->close(shm->provider, shm);
+	/* generation and name stay for whoever asks what this was; memory is NULL: closed */
+	shm->memory = NULL;
+	shm->references = 0;
+	shm->va = NULL;
+	shm->handle = -1;
+	shm->range_count = 0;
+	shm->segment_count = 0;
+}
+
+/* The home's own attachment ends with the buffer: its memory is not this side's to quarantine. */
+static bool attached(const struct amph_shm *shm)
+{
+	const struct amph_attachment *attachment = shm->attachments;
+
+	while (attachment && attachment == shm->home)
+		attachment = attachment->next;
+	return attachment;
+}
+
+int amph_shm_put(struct amph_shm *shm)
+{
+	int error = amph_shm_usable(shm);
+
+	if (error)
+		return error;
+	if (shm->references > 1) {
+		shm->references--;
+		return 0;
+	}
+	if (attached(shm))
+		return amph_refuse(&shm->why, -EBUSY, "the buffer is still attached",
+				   shm->attachment_bits, AMPH_HOLDER_CPU);
+	amph_shm_close(shm);
+	return 0;
+}
+
+static void quarantine(struct amph_shm *shm)
+{
+	for (struct amph_attachment *a = shm->attachments; a; a = a->next) {
+		if (a->quarantined || a == shm->home)
+			continue;
+		a->quarantined = true;
+		a->target->quarantine_size += shm->size;
+		shm->quarantined++;
+	}
+}
+
+int amph_shm_abandon(struct amph_shm *shm, void (*closed)(struct amph_shm *shm))
+{
+	int error = amph_shm_usable(shm);
+
+	if (error)
+		return error;
+	if (shm->references > 1)
+		return amph_refuse(&shm->why, -EBUSY, "others still use the buffer",
+				   shm->references, 1);
+	shm->closed = closed;
+	shm->abandoned = true;
+	shm->references = 0;
+	leave_list(shm);
+	if (attached(shm)) {
+		quarantine(shm);
+		return -EINPROGRESS;
+	}
+	amph_shm_finish(shm);
+	return 0;
+}
+
+void amph_shm_finish(struct amph_shm *shm)
+{
+	if (!shm->abandoned || attached(shm))
+		return;
+	shm->abandoned = false;
+	amph_shm_close(shm);
+	if (shm->closed)
+		shm->closed(shm);
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Targets: lost, proved off, up again; what their quarantine holds.
+ * Memory layer; freestanding. The end of a buffer's way when it is not an orderly one.
+ */
+#include "memory/internal.h"
+
+void amph_target_lost(struct amph_target *target)
+{
+	if (target->state != AMPH_TARGET_ALIVE)
+		return;
+	target->state = AMPH_TARGET_LOST;
+	for (struct amph_attachment *a = target->attachments; a; a = a->target_next) {
+		/* an import is its home's memory: not this side's to reuse, so nothing to guard */
+		if (a->quarantined || a == a->shm->home)
+			continue;
+		a->quarantined = true;
+		target->quarantine_size += a->shm->size;
+		a->shm->quarantined++;
+	}
+}
+
+static void end_attachment(struct amph_target *target, struct amph_attachment *attachment)
+{
+	struct amph_shm *shm = attachment->shm;
+
+	amph_shm_reclaim(attachment);
+	target->ops->detach(target, attachment);
+	if (attachment->quarantined) {
+		attachment->quarantined = false;
+		target->quarantine_size -= shm->size;
+		shm->quarantined--;
+	}
+	if (attachment == shm->home)
+		shm->home = NULL;
+	amph_attachment_unlink(attachment);
+	amph_shm_finish(shm);
+}
+
+void amph_target_off(struct amph_target *target)
+{
+	target->state = AMPH_TARGET_OFF;
+	while (target->attachments)
+		end_attachment(target, target->attachments);
+}
+
+int amph_target_up(struct amph_target *target)
+{
+	if (target->state != AMPH_TARGET_OFF)
+		return -EBUSY;
+	target->state = AMPH_TARGET_ALIVE;
+	return 0;
+}
