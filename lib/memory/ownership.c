@@ -221,15 +221,16 @@ int amph_attachment_granule(struct amph_attachment *attachment)
 	if (amph_cache_line() > granule)
 		granule = amph_cache_line();
 	/* the bytes behind an odd end, or before an odd start, are somebody else's */
-	if (shm->size % granule)
+	if (shm->size & (granule - 1))
 		return amph_refuse(&shm->why, -EINVAL,
 				   "the buffer's size is not a multiple of the cache line",
 				   shm->size, granule);
-	if ((uintptr_t)shm->va % granule)
+	if ((uintptr_t)shm->va & (granule - 1))
 		return amph_refuse(&shm->why, -EINVAL, "the buffer does not start on a cache line",
 				   (uintptr_t)shm->va, granule);
 	for (uint32_t i = 0; i < shm->segment_count; i++)
-		if ((shm->storage.segments[i].address | shm->storage.segments[i].length) % granule)
+		if ((shm->storage.segments[i].address | shm->storage.segments[i].length) &
+		    (granule - 1))
 			return amph_refuse(&shm->why, -EINVAL,
 					   "a segment does not start and end on a cache line",
 					   shm->storage.segments[i].address, granule);
@@ -247,10 +248,10 @@ static int check_range(struct amph_shm *shm, uint64_t offset, uint64_t length, u
 	if (length > shm->size - offset)
 		return amph_refuse(&shm->why, -EINVAL, "the range ends outside the buffer", length,
 				   shm->size - offset);
-	if (offset % granule)
+	if (offset & (granule - 1))
 		return amph_refuse(&shm->why, -EINVAL,
 				   "the offset is not a multiple of the granule", offset, granule);
-	if (length % granule)
+	if (length & (granule - 1))
 		return amph_refuse(&shm->why, -EINVAL,
 				   "the length is not a multiple of the granule", length, granule);
 	return 0;
