@@ -14,11 +14,17 @@
 extern "C" {
 #endif
 
+#define AMPH_ELF_PROGRAM_MAX 64u /* program headers; an image with more is refused */
+#define AMPH_ELF_TYPE_EXEC   2u /* linked for fixed addresses */
+#define AMPH_ELF_TYPE_DYN    3u /* relocated when it runs: an operating system's program */
+#define AMPH_ELF_RISCV	     243u
+
 /* An image that was checked; points into the caller's memory. */
 struct amph_elf {
 	const uint8_t *image;
 	uint64_t size;
 	uint8_t class_bits; /* 32 or 64 */
+	uint16_t type; /* AMPH_ELF_TYPE_* */
 	uint16_t machine; /* EM_* */
 	uint64_t entry;
 	uint64_t program_offset, section_offset;
@@ -36,14 +42,24 @@ struct amph_elf_segment {
 	uint32_t flags;
 };
 
-/* Checks the headers. Returns 0, -ENOEXEC and *why. The image must not change while in use. */
+/*
+ * Checks the headers, every PT_LOAD (inside the image, no larger there than in memory, no wrap-around,
+ * no two that overlap in memory) and the section names. Extended numbering is refused.
+ * Returns 0, or -ENOEXEC and *why. image: private memory that does not change while elf is in use.
+ * Any context. Source: System V ABI, chapters 4 and 5 (ELF-32, ELF-64), little-endian.
+ */
 int amph_elf_open(struct amph_elf *elf, const void *image, uint64_t size, struct amph_why *why);
 
-/* The PT_LOAD number `index` (counting PT_LOADs only). 0, -ENOENT past the last, -ENOEXEC. */
-int amph_elf_segment(const struct amph_elf *elf, uint32_t index, struct amph_elf_segment *segment,
-		     struct amph_why *why);
+/*
+ * The PT_LOAD number `index`, counting only those that take memory. Returns 0, or -ENOENT past the
+ * last. Any context.
+ */
+int amph_elf_segment(const struct amph_elf *elf, uint32_t index, struct amph_elf_segment *segment);
 
-/* A section by name: 0, its address, data and size; -ENOENT; -ENOEXEC. */
+/*
+ * A section by name, its bytes in the image. Returns 0; -ENOENT; -ENOEXEC and *why when its name or
+ * its bytes lie outside the image, or it has none there. Any context.
+ */
 int amph_elf_section(const struct amph_elf *elf, const char *name, uint64_t *address,
 		     const uint8_t **data, uint64_t *size, struct amph_why *why);
 

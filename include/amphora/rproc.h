@@ -30,86 +30,165 @@ enum amph_rproc_state {
 
 struct amph_rproc;
 
+/*
+ * A back-end: how one kind of coprocessor is switched on and off, and its doorbell. What it needs to
+ * remember stands behind the struct amph_rproc, in a structure of its own that starts with one.
+ */
 struct amph_rproc_ops {
-	/* Powers on and lets it run from `entry` (da). Returns 0 or -errno with rproc->why. */
+	/*
+	 * NULL: the image's PT_LOADs are copied to the regions. Else this takes the image instead
+	 * (copies it; the caller's memory is not kept), and no PT_LOAD is loaded: its resource table
+	 * goes into a block of the carve-out, rproc->table.da. Returns 0 or -errno with rproc->why.
+	 */
+	int (*load)(struct amph_rproc *rproc, const void *image, uint64_t size);
+	/*
+	 * Powers on and lets it run from `entry` (da). Returns 0 or -errno with rproc->why and
+	 * rproc->message; after an error the processor may still be on until stop has returned 0.
+	 */
 	int (*start)(struct amph_rproc *rproc, uint64_t entry, uint64_t deadline);
-	/* Powers off. When it returns 0 the processor is proved off. Kills if it must. */
+	/*
+	 * Powers off. When it returns 0 the processor is proved off, and what load kept is given back.
+	 * Kills if it must. Also called for one that was loaded and never started.
+	 */
 	int (*stop)(struct amph_rproc *rproc, uint64_t deadline);
 	/* Rings its doorbell with a notify id. Never blocks; a ring may be dropped while one is pending. */
 	void (*kick)(struct amph_rproc *rproc, uint32_t notify_id);
 	/*
 	 * Waits for its doorbell. Returns a bitmap of notify ids below 32 by *rung, or -ETIMEDOUT, or
-	 * -EPIPE when the processor is gone (rproc->why: exit code, signal).
+	 * -EPIPE when the processor is gone (rproc->why and rproc->message: exit code, signal).
 	 */
 	int (*wait)(struct amph_rproc *rproc, uint64_t deadline, uint32_t *rung);
+	/* What an OS can wait on for the doorbell or the end (Linux: an fd), -1 for none; may be NULL. */
+	intptr_t (*handle)(struct amph_rproc *rproc);
 };
 
 struct amph_rproc_config {
-	const char *name;
+	const char *name; /* lives as long as the remote processor */
 	const struct amph_rproc_ops *ops;
 	struct amph_map map; /* pa to the processor's da */
 	const struct amph_io *regions; /* memory this side can write: va and pa of each */
 	uint32_t region_count;
-	struct amph_pool
-		*carveout; /* where vrings, buffers and carveouts without a da are placed */
+	/*
+	 * Where everything without a da is placed, or NULL. No part of the image and nothing with a
+	 * fixed da may lie in it. Load and stop use it: whoever shares it must not at the same time.
+	 */
+	struct amph_pool *carveout;
 	uint64_t carveout_pa; /* of the pool's first byte */
 	uint32_t features; /* virtio features this side offers */
-	uint32_t buffer_count; /* RPMsg buffers per direction; 0: as many as descriptors */
-	uint32_t buffer_size; /* 512 */
+	uint32_t buffer_size; /* bytes of an RPMsg buffer, one for each descriptor; 0: 512 */
+	uint16_t machine; /* the image's machine must be this EM_*, 0: any */
+	uint8_t class_bits; /* the image's class must be 32 or 64, 0: any */
 };
 
 /*
- * Prepares a remote processor. state OFF. Returns 0, -EINVAL and rproc->why.
- * See rproc.h's struct for what may be read by the application.
+ * Prepares a remote processor. state OFF. The config is copied; the arrays it points to stay.
+ * Returns 0, -EINVAL and rproc->why. See struct amph_rproc for what the application may read.
  */
 int amph_rproc_init(struct amph_rproc *rproc, const struct amph_rproc_config *config);
 
 /*
  * Loads an ELF image (in this side's private memory) for this processor: segments to the regions,
  * the resource table checked, resources placed, addresses filled in. State OFF to LOADED.
- * Returns 0; -ENOEXEC (no ELF this library reads), -ERANGE (a segment or resource outside the
- * regions), -ENOSPC (carve-out), -EINVAL (table), -EBUSY (state); rproc->why. Nothing half loaded
- * is ever started.
+ * - A segment must lie in one window of the map and one region, outside the carve-out.
+ * - A resource with a da of its own must lie so as well. Rings overlap nothing; a carveout may hold
+ *   whole segments (the classic use) but no part of one; a trace buffer may lie in a segment.
+ * - Rings, and whatever is placed, are zeroed; da, pa, features and notify ids are written back.
+ * - Notify ids that the table leaves open or uses twice are given out, the lowest free one first.
+ * - A vdev's message buffers lie in the carveout named vdev0buffer (vdev1buffer, ...), else in a
+ *   block that the firmware is not told of.
+ * Returns 0; -ENOEXEC (no ELF this library reads, or another machine's), -ERANGE (a segment or
+ * resource outside the regions or beyond 32 bits), -ENOSPC (carve-out), -EINVAL or -ENOTSUP (table),
+ * -EBUSY (state); rproc->why. A failed load leaves the state OFF and nothing taken: nothing half
+ * loaded is ever started.
  */
 int amph_rproc_load(struct amph_rproc *rproc, const void *image, uint64_t size);
 
-/* LOADED to RUNNING. Returns 0, -EBUSY (state), -ETIMEDOUT, or the back-end's error. */
+/*
+ * LOADED to RUNNING. Returns 0; -EBUSY (state); -ETIMEDOUT or the back-end's error, and the state is
+ * CRASHED: stop it, as it may be half on, and load again.
+ */
 int amph_rproc_start(struct amph_rproc *rproc, uint64_t deadline);
 
-/* Any state to OFF; the placed resources go back. Returns 0 when proved off, else the error. */
+/*
+ * Any state to OFF; the placed resources go back. Returns 0 when proved off, else the error, and
+ * nothing is given back: memory that it may still reach stays taken.
+ */
 int amph_rproc_stop(struct amph_rproc *rproc, uint64_t deadline);
 
-void amph_rproc_kick(struct amph_rproc *rproc, uint32_t notify_id);
-
-/* Waits for a doorbell; finds a crash. 0, -ETIMEDOUT, -EPIPE (state CRASHED, rproc->why). */
-int amph_rproc_wait(struct amph_rproc *rproc, uint64_t deadline);
+/* Stops, loads and starts, as one recovers from a crash. Errors of the three; one deadline. */
+int amph_rproc_restart(struct amph_rproc *rproc, const void *image, uint64_t size,
+		       uint64_t deadline);
 
 /*
- * Reads what the firmware's trace buffer got since the last call: up to `size` bytes to text, without
- * closing NUL. Returns 0 and *length (0: nothing new). *length is at most size.
+ * Says that it hangs: for who noticed (a heartbeat that stopped, a deadline missed). RUNNING to
+ * CRASHED with that text in rproc->message; it is still on until it is stopped.
+ * Returns 0, or -EBUSY in another state.
+ */
+int amph_rproc_hung(struct amph_rproc *rproc, const char *text);
+
+/* Rings its doorbell; nothing happens unless it runs. Not while another thread starts or stops it. */
+void amph_rproc_kick(struct amph_rproc *rproc, uint32_t notify_id);
+
+/*
+ * Waits for a doorbell; finds a crash. Returns 0 and adds what was rung to rproc->rung; -ETIMEDOUT;
+ * -EPIPE (state CRASHED, rproc->why and rproc->message say how it ended); -ENOTCONN (not running).
+ */
+int amph_rproc_wait(struct amph_rproc *rproc, uint64_t deadline);
+
+/* An fd that becomes readable with the doorbell or the end; -1 where there is none, or not running. */
+intptr_t amph_rproc_handle(struct amph_rproc *rproc);
+
+/*
+ * Reads what the firmware's first trace buffer got since the last call: up to `size` bytes to text,
+ * without closing NUL. Everything but printable ASCII, newline and tab arrives as '?', so that a
+ * firmware cannot play with a terminal. *length (0: nothing new) is at most size, and at most the
+ * trace buffer's length. Any state but OFF.
+ * Returns 0, or -ENOENT (no trace buffer).
+ *
+ * The trace buffer is plain text, zeroed by the loader, and a ring: the firmware writes one byte
+ * after the other, goes on at the start when it is full, and keeps a NUL behind the last byte
+ * written: new text takes the place of that NUL last of all, with a release before it, when the text
+ * behind it and the next NUL are there. The reader goes on until it finds a NUL. Who is overtaken
+ * loses text, nothing else. Linux shows the same buffer in debugfs.
  */
 int amph_rproc_trace(struct amph_rproc *rproc, char *text, uint32_t size, uint32_t *length);
 
 /*
- * Fills an RPMsg configuration (main side: rings, buffers, features, kick, wait) for the first RPMsg
- * vdev of the loaded table. slots: storage, table's descriptors each. Returns 0, -ENOENT (no vdev).
+ * Fills an RPMsg configuration (main side: rings, buffers, features, kick, wait; argument is the
+ * remote processor, see its `user`) for the first RPMsg vdev of the loaded table. The rest of
+ * *config is 0. slots: storage for each of the two rings, rproc->rpmsg->vrings[i].count of them.
+ * Descriptors will carry physical addresses, as Linux's do.
+ * Returns 0; -ENOENT (no vdev); -ERANGE; -EINVAL. State LOADED or later, else -ENOTCONN.
  */
-int amph_rproc_rpmsg(struct amph_rproc *rproc, struct amph_virtqueue_slot *slots[2],
+int amph_rproc_rpmsg(struct amph_rproc *rproc, struct amph_virtqueue_slot *const slots[2],
 		     struct amph_rpmsg_config *config);
 
-/* Tells the firmware that the driver is ready (vdev status DRIVER_OK) and rings. */
+/*
+ * Tells the firmware that the driver is ready (vdev status ACKNOWLEDGE, DRIVER, DRIVER_OK, written
+ * after all that came before) and rings. After amph_rpmsg_init(), before or after the start.
+ * Returns 0, -ENOENT (no vdev), -ENOTCONN (not loaded).
+ */
 int amph_rproc_rpmsg_ready(struct amph_rproc *rproc);
 
+#define AMPH_RPROC_PLACED_MAX 16
+
+/* The application reads what it likes and writes `user` and `rung`. */
 struct amph_rproc {
 	struct amph_rproc_config config;
 	enum amph_rproc_state state;
 	uint32_t boots; /* how often it was started */
 	uint64_t entry; /* da */
-	struct amph_resource_table table; /* checked, private copy of the addresses in it */
+	struct amph_resource_table table; /* checked, private, with the addresses as placed */
+	struct amph_resource_vdev *rpmsg; /* the first RPMsg vdev of the table, or NULL */
+	struct amph_io buffers; /* its message buffers */
+	uint32_t rung; /* bitmap of notify ids below 32 that rang; the application clears it */
 	struct amph_why why;
-	char message[96]; /* how it ended, as text: "killed by signal 11" */
-	uint64_t trace_seen;
-	uint32_t placed[8]; /* blocks of the carve-out */
+	char message[160]; /* how it ended, as text: "killed by signal 11 (Segmentation fault)" */
+	void *user; /* the application's */
+
+	void *table_bytes; /* the firmware's copy of its table */
+	uint32_t trace_position;
+	uint32_t placed[AMPH_RPROC_PLACED_MAX]; /* blocks of the carve-out */
 	uint32_t placed_count;
 };
 

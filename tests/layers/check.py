@@ -43,7 +43,7 @@ HEADERS = {
     "memory": "shm attachment provider target pool memfd",
     "transport": "virtqueue rpmsg channel",
     "share": "session wire",
-    "remoteproc": "rproc elf resource_table",
+    "remoteproc": "rproc rproc_linux elf resource_table",
 }
 HEADER_LAYER = {name + ".h": layer for layer, names in HEADERS.items() for name in names.split()}
 

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Remote processor: the states of its life, its doorbell, and how it ended.
+ * Remoteproc layer; freestanding; knows a back-end only as a table of functions.
+ * Between the load of an image and the share session that its firmware serves.
+ */
+#include <amphora/rproc.h>
+
+#include <stddef.h>
+
+#include "remoteproc/place.h"
+
+static int check_regions(struct amph_rproc *rproc)
+{
+	struct amph_why *why = &rproc->why;
+
+	if (!rproc->config.regions || !rproc->config.region_count)
+		return amph_refuse(why, -EINVAL, "a remote processor needs memory regions", 0, 1);
+	for (uint32_t i = 0; i < rproc->config.region_count; i++) {
+		const struct amph_io *region = &rproc->config.regions[i];
+
+		if (!region->size || region->size - 1 > UINT64_MAX - region->pa ||
+		    (region->va &&
+		     region->size - 1 > (uint64_t)(UINTPTR_MAX - (uintptr_t)region->va)))
+			return amph_refuse(why, -EINVAL, "a region is empty or wraps around", i,
+					   region->size);
+	}
+	return 0;
+}
+
+int amph_rproc_init(struct amph_rproc *rproc, const struct amph_rproc_config *config)
+{
+	const struct amph_rproc_ops *ops = config->ops;
+	struct amph_why *why = &rproc->why;
+
+	*rproc = (struct amph_rproc){.config = *config};
+	if (!ops || !ops->start || !ops->stop || !ops->kick || !ops->wait)
+		return amph_refuse(why, -EINVAL, "a remote processor needs a back-end", 0, 1);
+	int error = check_regions(rproc);
+	if (!error)
+		error = amph_map_check(&config->map, why);
+	if (error)
+		return error;
+	if (config->carveout) {
+		if (config->carveout_pa % 4096)
+			return amph_refuse(why, -EINVAL, "the carve-out is misaligned",
+					   config->carveout_pa, 4096);
+		if (config->carveout->size - 1 > UINT64_MAX - config->carveout_pa)
+			return amph_refuse(why, -EINVAL, "the carve-out wraps around",
+					   config->carveout_pa, config->carveout->size);
+	}
+	if (!config->buffer_size)
+		rproc->config.buffer_size = 512;
+	return 0;
+}
+
+int amph_rproc_start(struct amph_rproc *rproc, uint64_t deadline)
+{
+	if (rproc->state != AMPH_RPROC_LOADED)
+		return amph_refuse(&rproc->why, -EBUSY, "the remote processor is not loaded",
+				   rproc->state, AMPH_RPROC_LOADED);
+	int error = rproc->config.ops->start(rproc, rproc->entry, deadline);
+	/* half on at worst: only a stop proves it off */
+	rproc->state = error ? AMPH_RPROC_CRASHED : AMPH_RPROC_RUNNING;
+	if (!error)
+		rproc->boots++;
+	return error;
+}
+
+int amph_rproc_stop(struct amph_rproc *rproc, uint64_t deadline)
+{
+	if (rproc->state == AMPH_RPROC_OFF)
+		return 0;
+	int error = rproc->config.ops->stop(rproc, deadline);
+	if (error) {
+		/* it may still write: what it was given stays taken */
+		rproc->state = AMPH_RPROC_CRASHED;
+		return error;
+	}
+	rproc->state = AMPH_RPROC_OFF;
+	amph_rproc_give_back(rproc);
+	return 0;
+}
+
+int amph_rproc_restart(struct amph_rproc *rproc, const void *image, uint64_t size,
+		       uint64_t deadline)
+{
+	int error = amph_rproc_stop(rproc, deadline);
+
+	if (!error)
+		error = amph_rproc_load(rproc, image, size);
+	if (!error)
+		error = amph_rproc_start(rproc, deadline);
+	return error;
+}
+
+int amph_rproc_hung(struct amph_rproc *rproc, const char *text)
+{
+	size_t i;
+
+	if (rproc->state != AMPH_RPROC_RUNNING)
+		return -EBUSY;
+	for (i = 0; i + 1 < sizeof(rproc->message) && text[i]; i++)
+		rproc->message[i] = text[i];
+	rproc->message[i] = 0;
+	rproc->state = AMPH_RPROC_CRASHED;
+	return amph_refuse(&rproc->why, 0, "the remote processor hangs", rproc->boots, 0);
+}
+
+void amph_rproc_kick(struct amph_rproc *rproc, uint32_t notify_id)
+{
+	rproc->config.ops->kick(rproc, notify_id);
+}
+
+int amph_rproc_wait(struct amph_rproc *rproc, uint64_t deadline)
+{
+	uint32_t rung = 0;
+
+	if (rproc->state == AMPH_RPROC_CRASHED)
+		return -EPIPE;
+	if (rproc->state != AMPH_RPROC_RUNNING)
+		return -ENOTCONN;
+	int error = rproc->config.ops->wait(rproc, deadline, &rung);
+	rproc->rung |= rung;
+	if (error == -EPIPE)
+		rproc->state = AMPH_RPROC_CRASHED;
+	return error;
+}
+
+intptr_t amph_rproc_handle(struct amph_rproc *rproc)
+{
+	if (rproc->state != AMPH_RPROC_RUNNING || !rproc->config.ops->handle)
+		return -1;
+	return rproc->config.ops->handle(rproc);
+}
