@@ -40,7 +40,7 @@ void amph_dram_close(struct amph_dram *dram);
 
 struct amph_child {
 	int owner; /* the process that started it: use after fork is refused; 0: none was started */
-	pthread_t keeper; /* the thread that forked it and waits for its end */
+	uintptr_t keeper; /* the thread that forked it and waits for its end */
 	struct amph_lock lock; /* of the next three */
 	int pid; /* 0: none, or reaped */
 	int status_code, status_value; /* si_code and si_status of its end, 0 before */
