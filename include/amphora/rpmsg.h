@@ -65,6 +65,11 @@ struct amph_rpmsg_config {
 	uint32_t buffer_size;
 	bool event_index; /* VIRTIO_RING_F_EVENT_IDX was negotiated */
 	bool name_service; /* VIRTIO_RPMSG_F_NS was negotiated */
+	/*
+	 * Ring for what was given even when the other side asks for silence: rpmsg-lite's main side
+	 * asks for it at its start and never takes that back, and yet sleeps until a doorbell.
+	 */
+	bool ring_always;
 	/* Rings the other side's doorbell for a queue. Must not block. */
 	void (*kick)(void *argument, uint32_t queue);
 	/*

@@ -41,7 +41,9 @@ int amph_rpmsg_check(struct amph_rpmsg *rpmsg, int error)
 
 void amph_rpmsg_kick(struct amph_rpmsg *rpmsg, struct amph_virtqueue *queue)
 {
-	if (amph_virtqueue_wants_kick(queue))
+	bool fresh = queue->produced != queue->kicked;
+
+	if (amph_virtqueue_wants_kick(queue) || (fresh && rpmsg->config.ring_always))
 		rpmsg->config.kick(rpmsg->config.argument, queue != rpmsg->queues);
 }
 
