@@ -15,6 +15,7 @@
 #include <amphora/attachment.h>
 #include <amphora/channel.h>
 #include <amphora/error.h>
+#include <amphora/io.h>
 #include <amphora/shm.h>
 #include <amphora/target.h>
 
@@ -23,6 +24,15 @@ extern "C" {
 #endif
 
 #define AMPH_SESSION_SERVICE "amphora-share" /* the RPMsg service name */
+
+/* Requests of one side that may be unanswered at a time. */
+#define AMPH_SESSION_REQUESTS 4
+
+/* Milliseconds that an answer to the other side may wait for room before the session is lost. */
+#define AMPH_SESSION_ANSWER_MS 1000
+
+/* Silent heartbeats of the other side after which it is lost. */
+#define AMPH_SESSION_HEARTBEATS 4
 
 /* The main side brings the entropy; a peer without any echoes it. */
 enum amph_session_role { AMPH_SESSION_MAIN, AMPH_SESSION_PEER };
@@ -45,6 +55,22 @@ enum amph_share_state {
 	AMPH_SHARE_REFUSED /* error says why: the slot is free again after the callback */
 };
 
+struct amph_session;
+struct amph_share;
+
+/* A pass that waits for its range; in the share of the side that has it first. */
+struct amph_share_pass {
+	/* set by amph_session_pass(), so that who never passes does not link it */
+	int (*returned)(struct amph_session *session, struct amph_share *share, uint64_t offset,
+			uint64_t length);
+	struct amph_session *to;
+	struct amph_share *to_share;
+	uint32_t to_generation;
+	uint64_t offset, length;
+	uint64_t left; /* bytes of it not yet returned */
+	uint64_t cookie;
+};
+
 /* One buffer in a session. home: this side opened it; else it was offered to this side. */
 struct amph_share {
 	enum amph_share_state state;
@@ -55,13 +81,25 @@ struct amph_share {
 	struct amph_attachment *attachment; /* home: to the peer. importer: to the home */
 	struct amph_shm *shm;
 	void *user; /* the application's */
+	uint32_t request; /* the request that it answers, or 0 */
+	bool accepted; /* while releasing: it was before */
+	/* home only */
+	struct amph_share_pass pass;
+	uint64_t granted_size; /* bytes of the quota */
 	/* importer only: storage for what was offered */
 	struct amph_shm import_shm;
 	struct amph_attachment import_attachment;
 	struct amph_segment *segments; /* this side's device addresses; lent at init */
 	struct amph_range *ranges;
 	uint32_t segments_expected, segments_received;
-	void *va;
+	uint64_t size; /* bytes */
+	uint64_t size_received; /* bytes of the segments so far */
+	uint32_t flags; /* AMPH_SHM_* */
+	uint32_t direction; /* AMPH_DEVICE_*: what this side may do */
+	uint32_t granule;
+	intptr_t fd; /* what came with the offer, until the window hook has it; else -1 */
+	char name[AMPH_NAME_MAX];
+	void *va; /* NULL: not mapped, or not in one piece */
 };
 
 /* What a peer asks for, or is granted. */
@@ -72,8 +110,6 @@ struct amph_session_request {
 	uint32_t direction; /* AMPH_DEVICE_* of the one who asks */
 	char name[AMPH_NAME_MAX]; /* "provider:name" wanted; may be empty */
 };
-
-struct amph_session;
 
 /* All optional unless noted. Return values as said; -errno becomes the refusal's reason. */
 struct amph_session_events {
@@ -88,10 +124,28 @@ struct amph_session_events {
 	void (*released)(struct amph_session *session, struct amph_share *share);
 	/* The peer asks for memory: 0 when an offer with this request id follows, -errno refuses. */
 	int (*requested)(struct amph_session *session, const struct amph_session_request *request);
-	/* Our request: error 0 and the accepted share, or -errno. */
+	/* Our request: error 0 and the accepted share, or -errno and NULL. */
 	void (*granted)(struct amph_session *session, uint32_t request, struct amph_share *share,
 			int error);
-	/* The session is closed or lost (session->state). */
+	/*
+	 * The other side refused a hand-off of ours: error says why. Home: the range is the CPU's
+	 * again. Importer: it is still this side's after -ENOSPC or -EBUSY, else it was never.
+	 */
+	void (*undone)(struct amph_session *session, struct amph_share *share, uint64_t offset,
+		       uint64_t length, int error);
+	/* Importer: when this range is returned, it goes on to another processor. */
+	void (*passing)(struct amph_session *session, struct amph_share *share, uint64_t offset,
+			uint64_t length, uint64_t cookie);
+	/*
+	 * Home: a range (or a piece of it) that was passed from this share was returned and given
+	 * to the other (error 0), or is the CPU's, because of error.
+	 */
+	void (*passed)(struct amph_session *session, struct amph_share *share, uint64_t offset,
+		       uint64_t length, uint64_t cookie, int error);
+	/*
+	 * The session is closed or lost (session->state). Shares can be looked at until the return;
+	 * then imports are unmapped and closed, and every slot is free.
+	 */
 	void (*ended)(struct amph_session *session);
 };
 
@@ -124,24 +178,45 @@ struct amph_session_config {
 	const struct amph_session_events *events;
 	uint32_t heartbeat_ms; /* sends this often; the peer is lost after four of its own silent */
 	uint64_t quota; /* bytes that the peer's requests may hold at once; 0: none */
+	bool handles; /* offers carry the buffer's fd: the target is a process, the channel a socket */
 	/* imports: what the home's side is like for the CPU's caches */
 	const struct amph_cache_ops *cache;
 	uint32_t cache_line; /* this side's largest line, told to the peer; 0 or 1: coherent */
 	void *user;
 };
 
+/* A request that waits for its answer. */
+struct amph_session_pending {
+	uint32_t id; /* 0: none */
+	uint64_t size; /* the peer's: bytes reserved of the quota */
+};
+
+struct wire_message;
+
 struct amph_session {
 	struct amph_session_config config;
 	enum amph_session_state state;
+	int error; /* what ended it: -errno, 0 after an orderly close */
 	struct amph_why why;
 	struct amph_target home; /* the other side as the home of imports */
 	uint64_t epoch, peer_epoch;
 	uint32_t version;
 	uint32_t sent, received; /* sequence numbers */
-	uint32_t next_handle, next_request;
+	uint32_t next_generation, next_request;
 	uint32_t peer_cache_line, peer_heartbeat_ms;
 	uint64_t heard, beat; /* times of the last message in and out */
-	uint64_t granted_size;
+	uint64_t granted_size; /* bytes of the quota in use, reserved ones included */
+	uint32_t message_max; /* bytes that both sides and the channel can take */
+	struct amph_session_pending asked[AMPH_SESSION_REQUESTS]; /* by this side */
+	struct amph_session_pending wanted[AMPH_SESSION_REQUESTS]; /* by the peer */
+	bool polling, closing;
+	/* set by amph_session_offer(), so that who never offers does not link the home's part */
+	void (*home_receive)(struct amph_session *session, const struct wire_message *message);
+	struct {
+		uint64_t received; /* messages, refused ones included */
+		uint64_t rejected; /* of them, refused */
+		uint64_t stale; /* of those, stamped for or by another life */
+	} count;
 };
 
 /* Prepares a session; sends nothing. Returns 0, -EINVAL and session->why, -EPROTO (ABI). */
@@ -167,8 +242,11 @@ int amph_session_poll(struct amph_session *session, uint64_t deadline);
 /*
  * Offers an attached buffer. request: the id of a request it answers, else 0.
  * Returns 0 and *share (state OFFERED; the answer comes by `answered`), -ENOSPC (slots), -ENOTCONN,
- * -EBUSY (that attachment is offered already), -ETIMEDOUT. The caller keeps shm and attachment alive
- * until released or refused.
+ * -EBUSY (that attachment is offered already), -EINVAL (attached to another target), -ENOENT (no such
+ * request), -EDQUOT (larger than what was requested, and past the quota), -ENOTSUP (a way to sync that
+ * needs more than messages; or no fd to send), -EPERM (the session is closing), -ETIMEDOUT. The caller
+ * keeps shm and attachment alive until released or refused. When only a part of a long segment list
+ * could be sent by the deadline, the session is lost.
  */
 int amph_session_offer(struct amph_session *session, struct amph_attachment *attachment,
 		       uint32_t request, uint64_t deadline, struct amph_share **share);
@@ -192,12 +270,26 @@ int amph_session_pass(struct amph_session *from, struct amph_share *share, struc
 		      struct amph_share *to_share, uint64_t offset, uint64_t length,
 		      uint64_t cookie, uint64_t deadline);
 
-/* Either side: ends the sharing of one buffer, when every range is back; `released` follows. */
+/*
+ * Either side: ends the sharing of one buffer, when every range is back; `released` follows. The home
+ * may also withdraw an offer that was not answered yet. Returns 0, -EBUSY (ranges are out, or a pass
+ * from it waits), -EPERM (not offered, or releasing already), and the channel's errors.
+ * A release that the other side refuses (it holds a range that crossed it) leaves it accepted.
+ */
 int amph_session_release(struct amph_session *session, struct amph_share *share, uint64_t deadline);
 
-/* Asks the other side for memory; `granted` follows. Returns 0 and *request. */
+/*
+ * Asks the other side for memory; `granted` follows. Returns 0 and *request, -EINVAL (size, name,
+ * direction), -ENOSPC (AMPH_SESSION_REQUESTS wait already), and the channel's errors.
+ */
 int amph_session_request(struct amph_session *session, const struct amph_session_request *wanted,
 			 uint64_t deadline, uint32_t *request);
+
+/*
+ * Answers a request, to which `requested` said 0, with a refusal after all. Returns 0, -ENOENT (no
+ * such request waits), and the channel's errors.
+ */
+int amph_session_deny(struct amph_session *session, uint32_t request, int error, uint64_t deadline);
 
 /* Releases all, says goodbye and waits for the other's. Returns 0, -EBUSY (ranges are out), -ETIMEDOUT. */
 int amph_session_close(struct amph_session *session, uint64_t deadline);
@@ -212,6 +304,27 @@ int amph_session_wait_share(struct amph_session *session, struct amph_share *sha
 /* Waits, polling, until the CPU owns the range. 0, -ETIMEDOUT, or the error that ended the session. */
 int amph_session_wait_range(struct amph_session *session, struct amph_share *share, uint64_t offset,
 			    uint64_t length, bool write, uint64_t deadline);
+
+/* --- ready window hooks --- */
+
+/*
+ * Address maps: segments must lie in regions that the integrator allows (da, size, va). A buffer of
+ * several segments has a va only when they follow each other at one stretch of va.
+ */
+struct amph_windows_map {
+	const struct amph_io *regions; /* the caller's */
+	uint32_t count;
+};
+
+/* Fills in the hook; map and regions stay the caller's and must outlive the session. */
+void amph_windows_map_init(struct amph_session_windows *windows, struct amph_windows_map *map,
+			   const struct amph_io *regions, uint32_t count);
+
+/*
+ * Processes (Linux): maps the fd that came with the offer, read-only where this side only reads;
+ * refuses memory that can still shrink (-EPERM) and segments that are not one stretch of it.
+ */
+void amph_windows_process_init(struct amph_session_windows *windows);
 
 #ifdef __cplusplus
 }

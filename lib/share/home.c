@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The home's half: offering, giving, and what the other side answers.
+ * Share layer; freestanding. Linked only where amph_session_offer() is called: everything the other
+ * side may say about a buffer of this side arrives through session->home_receive.
+ */
+#include <amphora/time.h>
+
+#include "share/internal.h"
+
+static int check_offer(struct amph_session *session, const struct amph_attachment *attachment)
+{
+	const struct amph_session_config *config = &session->config;
+
+	if (session->closing)
+		return amph_refuse(&session->why, -EPERM, "the session is closing", 0, 0);
+	if (!attachment->shm || attachment->target != config->target)
+		return amph_refuse(&session->why, -EINVAL,
+				   "the buffer is not attached to this session's target", 0, 0);
+	if (attachment->method != AMPH_SYNC_MESSAGES)
+		return amph_refuse(&session->why, -ENOTSUP, "this way to sync needs a queue",
+				   attachment->method, AMPH_SYNC_MESSAGES);
+	if (config->handles && attachment->shm->handle < 0)
+		return amph_refuse(&session->why, -ENOTSUP, "the buffer has no fd to send", 0, 0);
+	for (uint32_t i = 0; i < config->share_max; i++) {
+		const struct amph_share *share = &config->shares[i];
+
+		if (share->state != AMPH_SHARE_FREE && share->home &&
+		    share->attachment == attachment)
+			return amph_refuse(&session->why, -EBUSY, "the buffer is offered already",
+					   share->handle, 0);
+	}
+	return 0;
+}
+
+/* Finds the request and moves its reservation to the buffer's real size. */
+static int account(struct amph_session *session, uint32_t request, uint64_t size)
+{
+	for (uint32_t i = 0; i < AMPH_SESSION_REQUESTS; i++) {
+		struct amph_session_pending *wanted = &session->wanted[i];
+		uint64_t used;
+
+		if (wanted->id != request)
+			continue;
+		used = session->granted_size - wanted->size;
+		if (size > session->config.quota - used)
+			return amph_refuse(&session->why, -EDQUOT, "past the peer's quota", size,
+					   session->config.quota - used);
+		session->granted_size = used + size;
+		return 0;
+	}
+	return amph_refuse(&session->why, -ENOENT, "no such request waits", request, 0);
+}
+
+/* The reservation is the share's from now on, or, when it could not be offered, the request's. */
+static void settle(struct amph_session *session, uint32_t request, uint64_t size, bool offered)
+{
+	for (uint32_t i = 0; i < AMPH_SESSION_REQUESTS; i++) {
+		struct amph_session_pending *wanted = &session->wanted[i];
+
+		if (wanted->id != request)
+			continue;
+		if (offered)
+			*wanted = (struct amph_session_pending){0};
+		else
+			session->granted_size = session->granted_size - size + wanted->size;
+	}
+}
+
+static uint32_t copy_segments(struct wire_segment *to, const struct amph_attachment *attachment,
+			      uint32_t first, uint32_t room)
+{
+	uint32_t count = 0;
+
+	for (; count < room && first + count < attachment->segment_count; count++) {
+		to[count].address = attachment->segments[first + count].address;
+		to[count].length = attachment->segments[first + count].length;
+	}
+	return count;
+}
+
+static uint32_t room_for(const struct amph_session *session, enum wire_type type)
+{
+	return (session->message_max - wire_length(type, 0)) /
+	       (uint32_t)sizeof(struct wire_segment);
+}
+
+static int send_offer(struct amph_session *session, struct amph_share *share, uint64_t deadline)
+{
+	const struct amph_attachment *attachment = share->attachment;
+	struct wire_message message;
+	uint32_t sent;
+	int error;
+
+	message.body.offer = (struct wire_offer){
+		.handle = share->handle,
+		.generation = share->generation,
+		.size = share->shm->size,
+		.flags = share->shm->flags & WIRE_BUFFER_FLAGS,
+		.direction = share->direction,
+		.granule = share->granule,
+		.method = attachment->method,
+		.segment_count = attachment->segment_count,
+		.request = share->request,
+	};
+	wire_name_set(message.body.offer.name, share->shm->name);
+	if (session->config.handles)
+		message.body.offer.flags |= WIRE_OFFER_HANDLE;
+	sent = copy_segments(message.body.offer.segments, attachment, 0,
+			     room_for(session, WIRE_OFFER));
+	message.body.offer.count = sent;
+	error = session_send(session, &message, WIRE_OFFER, sent,
+			     session->config.handles ? share->shm->handle : -1, deadline);
+	if (error)
+		return error;
+	while (sent < attachment->segment_count) {
+		message.body.segments = (struct wire_segments){
+			.handle = share->handle,
+			.generation = share->generation,
+			.first = sent,
+		};
+		message.body.segments.count = copy_segments(message.body.segments.segments,
+							    attachment, sent,
+							    room_for(session, WIRE_SEGMENTS));
+		sent += message.body.segments.count;
+		error = session_send(session, &message, WIRE_SEGMENTS, message.body.segments.count,
+				     -1, deadline);
+		if (error) {
+			amph_session_lose(session, error, "half of an offer could not be sent");
+			return error;
+		}
+	}
+	return 0;
+}
+
+static void home_receive(struct amph_session *session, const struct wire_message *message);
+
+int amph_session_offer(struct amph_session *session, struct amph_attachment *attachment,
+		       uint32_t request, uint64_t deadline, struct amph_share **share)
+{
+	struct amph_share *slot = session_free_slot(session);
+	uint64_t size;
+	int error = session_usable(session);
+
+	*share = NULL;
+	if (!error)
+		error = check_offer(session, attachment);
+	if (!error && !slot)
+		error = amph_refuse(&session->why, -ENOSPC, "every slot is taken",
+				    session->config.share_max, session->config.share_max);
+	size = error ? 0 : attachment->shm->size;
+	if (!error && request)
+		error = account(session, request, size);
+	if (error)
+		return error;
+
+	session->home_receive = home_receive;
+	slot->state = AMPH_SHARE_OFFERED;
+	slot->home = true;
+	/* a slot's handle stays, and its generation tells one buffer in it from the next */
+	slot->handle = (uint32_t)(slot - session->config.shares) + 1;
+	if (!++session->next_generation)
+		session->next_generation = 1;
+	slot->generation = session->next_generation;
+	slot->error = 0;
+	slot->user = NULL;
+	slot->attachment = attachment;
+	slot->shm = attachment->shm;
+	slot->request = request;
+	slot->size = size;
+	slot->flags = attachment->shm->flags;
+	slot->direction = attachment->direction;
+	slot->granule = attachment->granule;
+	slot->granted_size = 0;
+	slot->pass.returned = NULL;
+	slot->va = attachment->shm->va;
+	error = send_offer(session, slot, deadline);
+	if (error) {
+		if (session->state == AMPH_SESSION_OPEN) {
+			slot->state = AMPH_SHARE_FREE;
+			if (request)
+				settle(session, request, size, false);
+		}
+		return error;
+	}
+	if (request) {
+		settle(session, request, size, true);
+		slot->granted_size = size;
+	}
+	*share = slot;
+	return 0;
+}
+
+int amph_session_give(struct amph_session *session, struct amph_share *share, uint64_t offset,
+		      uint64_t length, bool reading, uint64_t cookie, uint64_t deadline)
+{
+	struct wire_message message;
+	int error = session_usable(session);
+
+	if (error)
+		return error;
+	if (!session_has(session, share) || !share->home || share->state != AMPH_SHARE_ACCEPTED)
+		return amph_refuse(&session->why, -EPERM, "the share is no accepted offer", 0, 0);
+	error = amph_shm_sync_for_device(share->attachment, offset, length, reading);
+	if (error) {
+		session->why = share->shm->why;
+		return error;
+	}
+	session_fill_handoff(&message, share, offset, length, cookie, reading);
+	error = session_send(session, &message, WIRE_GIVE, 0, -1, deadline);
+	if (error && amph_shm_sync_for_cpu(share->attachment, offset, length))
+		amph_session_lose(session, -EFAULT, "a hand-off could not be undone");
+	return error;
+}
+
+/* --- what the other side says --- */
+
+static void receive_answer(struct amph_session *session, struct amph_share *share,
+			   const struct wire_message *message)
+{
+	const struct amph_session_events *events = session->config.events;
+	bool accepted = message->header.type == WIRE_ACCEPT;
+
+	if (share->state == AMPH_SHARE_RELEASING && !share->accepted) {
+		/* the answer to an offer that was withdrawn meanwhile */
+		if (accepted)
+			share->accepted = true;
+		else
+			session_end_share(session, share, AMPH_SHARE_RELEASED, 0);
+		return;
+	}
+	if (share->state != AMPH_SHARE_OFFERED) {
+		session_reject(session, message, WIRE_STATE);
+		return;
+	}
+	if (!accepted) {
+		session_end_share(session, share, AMPH_SHARE_REFUSED,
+				  wire_error(message->body.answer.reason));
+		return;
+	}
+	share->state = AMPH_SHARE_ACCEPTED;
+	share->accepted = true;
+	if (events && events->answered)
+		events->answered(session, share);
+}
+
+static void receive_return(struct amph_session *session, struct amph_share *share,
+			   const struct wire_message *message)
+{
+	const struct wire_handoff *handoff = &message->body.handoff;
+	const struct amph_session_events *events = session->config.events;
+	int error = 0;
+
+	if (share->state != AMPH_SHARE_ACCEPTED) {
+		session_reject(session, message, WIRE_STATE);
+		return;
+	}
+	if (handoff->direction != share->direction) {
+		session_reject(session, message, WIRE_INVALID);
+		return;
+	}
+	if (share->pass.returned) {
+		error = share->pass.returned(session, share, handoff->offset, handoff->length);
+		if (error == 0)
+			return; /* it went on */
+		if (error == -EALREADY)
+			error = 0; /* not part of the pass */
+	}
+	if (!error)
+		error = amph_shm_sync_for_cpu(share->attachment, handoff->offset, handoff->length);
+	if (error)
+		session_reject(session, message, wire_reason(error));
+	else if (events && events->taken)
+		events->taken(session, share, handoff->offset, handoff->length, false,
+			      handoff->cookie);
+}
+
+static void receive_release(struct amph_session *session, struct amph_share *share,
+			    const struct wire_message *message)
+{
+	struct amph_share named = {
+		.handle = share->handle, .generation = share->generation, .home = true};
+
+	if (share->state == AMPH_SHARE_OFFERED ||
+	    (share->state == AMPH_SHARE_RELEASING && !share->accepted)) {
+		session_reject(session, message, WIRE_STATE);
+		return;
+	}
+	if (session_holds(share->shm, share->attachment->bit)) {
+		session_reject(session, message, WIRE_BUSY);
+		return;
+	}
+	session_answer_share(session, &named, WIRE_RELEASED, WIRE_OK);
+	/* when both releases have crossed, the other's answer to ours is on its way */
+	if (session->state == AMPH_SESSION_OPEN && share->state == AMPH_SHARE_ACCEPTED)
+		session_end_share(session, share, AMPH_SHARE_RELEASED, 0);
+}
+
+static void receive_released(struct amph_session *session, struct amph_share *share,
+			     const struct wire_message *message)
+{
+	if (share->state != AMPH_SHARE_RELEASING)
+		session_reject(session, message, WIRE_STATE);
+	else
+		session_end_share(session, share, AMPH_SHARE_RELEASED, 0);
+}
+
+static void receive_rejected(struct amph_session *session, struct amph_share *share,
+			     const struct wire_reject *reject)
+{
+	const struct amph_session_events *events = session->config.events;
+	int error = wire_error(reject->reason);
+
+	if (reject->type == WIRE_OFFER || reject->type == WIRE_SEGMENTS) {
+		if (share->state == AMPH_SHARE_OFFERED)
+			session_end_share(session, share, AMPH_SHARE_REFUSED, error);
+		else if (share->state == AMPH_SHARE_RELEASING && !share->accepted)
+			session_end_share(session, share, AMPH_SHARE_RELEASED, 0);
+		return;
+	}
+	if (reject->type == WIRE_RELEASE) {
+		if (share->state == AMPH_SHARE_RELEASING) {
+			share->state = share->accepted ? AMPH_SHARE_ACCEPTED : AMPH_SHARE_OFFERED;
+			share->error = error;
+		}
+		return;
+	}
+	/* a give that it did not take is a return that says why */
+	if (share->state != AMPH_SHARE_ACCEPTED ||
+	    amph_shm_sync_for_cpu(share->attachment, reject->offset, reject->length))
+		return; /* never given: a refusal of nothing */
+	if (events && events->undone)
+		events->undone(session, share, reject->offset, reject->length, error);
+}
+
+static void home_receive(struct amph_session *session, const struct wire_message *message)
+{
+	bool rejected = message->header.type == WIRE_REJECT;
+	const struct wire_reject *reject = &message->body.reject;
+	/* all others start with handle and generation */
+	struct amph_share *share =
+		session_find(session, true, rejected ? reject->handle : message->body.answer.handle,
+			     rejected ? reject->generation : message->body.answer.generation);
+
+	if (!share) {
+		session_reject(session, message, WIRE_NOT_FOUND);
+		return;
+	}
+	switch (message->header.type) {
+	case WIRE_ACCEPT:
+	case WIRE_REFUSE:
+		receive_answer(session, share, message);
+		break;
+	case WIRE_RETURN:
+		receive_return(session, share, message);
+		break;
+	case WIRE_RELEASE:
+		receive_release(session, share, message);
+		break;
+	case WIRE_RELEASED:
+		receive_released(session, share, message);
+		break;
+	default:
+		receive_rejected(session, share, reject);
+		break;
+	}
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What the share layer's files share among themselves.
+ * Share layer, private: nothing outside lib/share includes it.
+ */
+#ifndef SHARE_INTERNAL_H
+#define SHARE_INTERNAL_H
+
+#include <amphora/session.h>
+
+#include "share/wire.h"
+
+/* 0 while the session is open, else the error for a caller. */
+int session_usable(const struct amph_session *session);
+
+/*
+ * Stamps a message whose body is filled in and sends it. count: segments in it. handle: an fd or -1.
+ * Returns 0 or the channel's error; then nothing was sent and no sequence number is used up.
+ */
+int session_send(struct amph_session *session, struct wire_message *message, enum wire_type type,
+		 uint32_t count, intptr_t handle, uint64_t deadline);
+
+/* The same for an answer that must not get lost: the session is lost when it can't be sent. */
+void session_answer(struct amph_session *session, struct wire_message *message,
+		    enum wire_type type);
+
+/* Refuses a message of the other side; nothing has changed because of it. */
+void session_reject(struct amph_session *session, const struct wire_message *message,
+		    enum wire_reason reason);
+
+/* RELEASE, RELEASED, ACCEPT or REFUSE about a share. */
+void session_answer_share(struct amph_session *session, const struct amph_share *share,
+			  enum wire_type type, enum wire_reason reason);
+
+/* Fills in GIVE, RETURN or PASS. */
+void session_fill_handoff(struct wire_message *message, const struct amph_share *share,
+			  uint64_t offset, uint64_t length, uint64_t cookie, bool reading);
+
+/* A slot that is free, or NULL; and the live share of that handle, or NULL. */
+struct amph_share *session_free_slot(struct amph_session *session);
+struct amph_share *session_find(struct amph_session *session, bool home, uint32_t handle,
+				uint32_t generation);
+
+/* Is it one of the session's own slots? */
+bool session_has(const struct amph_session *session, const struct amph_share *share);
+
+/* Does anybody with this holder bit have any byte of the buffer? */
+bool session_holds(const struct amph_shm *shm, uint32_t bit);
+
+/* Tells the application and frees the slot. The share ends in `state`. */
+void session_end_share(struct amph_session *session, struct amph_share *share,
+		       enum amph_share_state state, int error);
+
+/* Frees a slot without telling: imports are closed and unmapped, quotas given back. */
+void session_free_share(struct amph_session *session, struct amph_share *share);
+
+/* Ends the session orderly. */
+void session_closed(struct amph_session *session);
+
+/* Takes a message from the channel. */
+void session_receive(void *argument, const void *message, uint32_t length, intptr_t handle);
+
+/* Handlers of messages, by who may send them. */
+void session_greet(struct amph_session *session, const struct wire_message *message,
+		   uint32_t length);
+void import_receive(struct amph_session *session, const struct wire_message *message,
+		    intptr_t handle);
+void import_rejected(struct amph_session *session, const struct wire_reject *reject);
+void request_receive(struct amph_session *session, const struct wire_message *message);
+
+/* Our request was answered, if it waits. Returns false when it does not. */
+bool request_is_asked(const struct amph_session *session, uint32_t request);
+void request_answered(struct amph_session *session, uint32_t request, struct amph_share *share,
+		      int error);
+
+/* Copies a name into a field of WIRE_NAME_MAX bytes, the rest zero. */
+void wire_name_set(char *field, const char *name);
+
+/* Ends what a dropped message brought along: closes an fd. Each port defines it. */
+void session_drop_handle(intptr_t handle);
+
+#endif

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Polling, heartbeats, and the two ends of a session.
+ * Share layer; freestanding. All callbacks of the application run below amph_session_poll(), but
+ * for `ended` after the application itself gave the session up.
+ */
+#include <amphora/time.h>
+
+#include "share/internal.h"
+
+#define MILLISECOND 1000000u /* nanoseconds */
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static uint64_t after(uint64_t time, uint64_t milliseconds)
+{
+	uint64_t result;
+
+	return __builtin_add_overflow(time, milliseconds * MILLISECOND, &result) ? UINT64_MAX
+										 : result;
+}
+
+/* When the next heartbeat is due, and when the other side counts as lost. */
+static uint64_t beat_due(const struct amph_session *session)
+{
+	return session->config.heartbeat_ms ? after(session->beat, session->config.heartbeat_ms)
+					    : UINT64_MAX;
+}
+
+static uint64_t loss_due(const struct amph_session *session)
+{
+	return session->peer_heartbeat_ms
+		       ? after(session->heard,
+			       (uint64_t)session->peer_heartbeat_ms * AMPH_SESSION_HEARTBEATS)
+		       : UINT64_MAX;
+}
+
+static void tick(struct amph_session *session)
+{
+	uint64_t now = amph_time_now();
+	struct wire_message message;
+	int error;
+
+	if (now >= loss_due(session)) {
+		amph_session_lose(session, -ETIMEDOUT, "the other side was silent for too long");
+		return;
+	}
+	if (now < beat_due(session))
+		return;
+	error = session_send(session, &message, WIRE_HEARTBEAT, 0, -1, now);
+	if (error == -ETIMEDOUT)
+		session->beat = now; /* no room: the other side does not read; try at the next */
+	else if (error)
+		amph_session_lose(session, error, "the channel is broken");
+}
+
+static bool is_live(const struct amph_session *session)
+{
+	return session->state == AMPH_SESSION_OPEN || session->state == AMPH_SESSION_CLOSING;
+}
+
+static int poll_until(struct amph_session *session, uint64_t deadline)
+{
+	uint64_t before = session->count.received;
+
+	for (;;) {
+		uint64_t wake = deadline;
+		int result;
+
+		if (is_live(session)) {
+			/* what came before the deadline counts, even if nobody looked until now */
+			wake = earlier(wake, earlier(beat_due(session), loss_due(session)));
+		}
+		result = amph_channel_poll(session->config.channel, wake);
+		if (session->state == AMPH_SESSION_LOST)
+			return session->error;
+		if (session->count.received != before)
+			return (int)(session->count.received - before);
+		if (result == -EBUSY)
+			return result;
+		if (result < 0 && result != -ETIMEDOUT) {
+			amph_session_lose(session, result, "the channel is broken");
+			return session->error;
+		}
+		if (is_live(session))
+			tick(session);
+		if (session->state == AMPH_SESSION_LOST)
+			return session->error;
+		if (amph_time_now() >= deadline)
+			return -ETIMEDOUT;
+	}
+}
+
+int amph_session_poll(struct amph_session *session, uint64_t deadline)
+{
+	int result;
+
+	if (session->state != AMPH_SESSION_GREETING && !is_live(session))
+		return session_usable(session);
+	if (session->polling)
+		return amph_refuse(&session->why, -EBUSY, "a callback may not poll", 0, 0);
+	session->polling = true;
+	result = poll_until(session, deadline);
+	session->polling = false;
+	return result;
+}
+
+int amph_session_wait_share(struct amph_session *session, struct amph_share *share,
+			    enum amph_share_state state, uint64_t deadline)
+{
+	uint32_t generation = share->generation;
+
+	for (;;) {
+		int error;
+
+		/* past it: refused, released, or already somebody else's slot */
+		if (share->state == AMPH_SHARE_FREE || share->state == AMPH_SHARE_REFUSED ||
+		    share->generation != generation)
+			return share->error;
+		if (share->state >= state)
+			return 0;
+		error = amph_session_poll(session, deadline);
+		if (error < 0)
+			return error;
+	}
+}
+
+int amph_session_wait_range(struct amph_session *session, struct amph_share *share, uint64_t offset,
+			    uint64_t length, bool write, uint64_t deadline)
+{
+	for (;;) {
+		int error;
+
+		if (!session_has(session, share) || !share->shm)
+			return session_usable(session) ? session_usable(session) : -ENOENT;
+		error = amph_shm_check_access(share->shm, offset, length, write);
+		if (error != -EACCES)
+			return error;
+		error = amph_session_poll(session, deadline);
+		if (error < 0)
+			return error;
+	}
+}
+
+/* --- the ends --- */
+
+/* The last things: the application looks once more, then the slots are freed. */
+static void end(struct amph_session *session, enum amph_session_state state)
+{
+	const struct amph_session_events *events = session->config.events;
+
+	session->state = state;
+	if (events && events->ended)
+		events->ended(session);
+	for (uint32_t i = 0; i < session->config.share_max; i++) {
+		struct amph_share *share = &session->config.shares[i];
+
+		if (share->state == AMPH_SHARE_FREE)
+			continue;
+		share->error = session->error;
+		session_free_share(session, share);
+	}
+	for (uint32_t i = 0; i < AMPH_SESSION_REQUESTS; i++) {
+		session->asked[i] = (struct amph_session_pending){0};
+		session->wanted[i] = (struct amph_session_pending){0};
+	}
+	session->granted_size = 0;
+}
+
+void session_closed(struct amph_session *session)
+{
+	end(session, AMPH_SESSION_CLOSED);
+}
+
+void amph_session_lose(struct amph_session *session, int error, const char *what)
+{
+	bool shared = is_live(session);
+
+	if (session->state == AMPH_SESSION_LOST || session->state == AMPH_SESSION_CLOSED)
+		return;
+	session->error = error ? error : -EIO;
+	session->why.what = what;
+	/* nobody knows what it still does with the memory that it has */
+	if (shared)
+		amph_target_lost(session->config.target);
+	end(session, AMPH_SESSION_LOST);
+}
+
+static bool may_close(struct amph_session *session)
+{
+	for (uint32_t i = 0; i < session->config.share_max; i++) {
+		const struct amph_share *share = &session->config.shares[i];
+
+		if (share->state == AMPH_SHARE_ACCEPTED &&
+		    (share->pass.returned ||
+		     session_holds(share->shm,
+				   share->home ? share->attachment->bit : AMPH_HOLDER_CPU)))
+			return false;
+	}
+	return true;
+}
+
+static int release_all(struct amph_session *session, uint64_t deadline)
+{
+	for (uint32_t i = 0; i < session->config.share_max; i++) {
+		struct amph_share *share = &session->config.shares[i];
+		int error = 0;
+
+		if (share->state == AMPH_SHARE_ACCEPTED ||
+		    (share->state == AMPH_SHARE_OFFERED && share->home))
+			error = amph_session_release(session, share, deadline);
+		if (error)
+			return error;
+	}
+	return 0;
+}
+
+static bool all_released(const struct amph_session *session)
+{
+	for (uint32_t i = 0; i < session->config.share_max; i++) {
+		const struct amph_share *share = &session->config.shares[i];
+
+		if (share->state != AMPH_SHARE_FREE &&
+		    (share->state != AMPH_SHARE_OFFERED || share->home))
+			return false;
+	}
+	return true;
+}
+
+static int close_open(struct amph_session *session, uint64_t deadline)
+{
+	struct wire_message message;
+	int error;
+
+	do {
+		if (!may_close(session))
+			return amph_refuse(&session->why, -EBUSY, "ranges are still out", 0, 0);
+		error = release_all(session, deadline);
+		if (!error && !all_released(session))
+			error = amph_session_poll(session, deadline);
+		if (error < 0)
+			return error;
+		error = session_usable(session);
+		if (error)
+			return session->state == AMPH_SESSION_CLOSED ? 0 : error;
+	} while (!all_released(session));
+
+	/* what is still half offered was never answered, and ends with the session */
+	message.body.deny = (struct wire_deny){0};
+	error = session_send(session, &message, WIRE_GOODBYE, 0, -1, deadline);
+	if (!error)
+		session->state = AMPH_SESSION_CLOSING;
+	return error;
+}
+
+int amph_session_close(struct amph_session *session, uint64_t deadline)
+{
+	int error = 0;
+
+	if (session->polling)
+		return amph_refuse(&session->why, -EBUSY, "a callback may not wait", 0, 0);
+	if (session->state == AMPH_SESSION_OPEN) {
+		session->closing = true; /* nothing new is accepted meanwhile */
+		error = close_open(session, deadline);
+		session->closing = session->state != AMPH_SESSION_OPEN;
+	}
+	while (!error && session->state == AMPH_SESSION_CLOSING) {
+		int result = amph_session_poll(session, deadline);
+
+		error = result < 0 ? result : 0;
+	}
+	if (session->state == AMPH_SESSION_CLOSED)
+		return 0;
+	return error ? error : session_usable(session);
+}

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Requests: a side without an allocator asks for memory; the other decides by quota and policy.
+ * Share layer; freestanding. A request is answered by an offer with its id, or by a refusal.
+ */
+#include <amphora/time.h>
+
+#include "share/internal.h"
+
+static struct amph_session_pending *pending(struct amph_session_pending *list, uint32_t id)
+{
+	for (uint32_t i = 0; i < AMPH_SESSION_REQUESTS; i++) {
+		if (list[i].id == id)
+			return &list[i];
+	}
+	return NULL;
+}
+
+bool request_is_asked(const struct amph_session *session, uint32_t request)
+{
+	for (uint32_t i = 0; i < AMPH_SESSION_REQUESTS; i++) {
+		if (session->asked[i].id == request)
+			return true;
+	}
+	return false;
+}
+
+void request_answered(struct amph_session *session, uint32_t request, struct amph_share *share,
+		      int error)
+{
+	const struct amph_session_events *events = session->config.events;
+	struct amph_session_pending *asked = request ? pending(session->asked, request) : NULL;
+
+	if (!asked)
+		return;
+	*asked = (struct amph_session_pending){0};
+	if (events && events->granted)
+		events->granted(session, request, share, error);
+}
+
+int amph_session_request(struct amph_session *session, const struct amph_session_request *wanted,
+			 uint64_t deadline, uint32_t *request)
+{
+	struct amph_session_pending *asked = pending(session->asked, 0);
+	struct wire_message message;
+	uint32_t length = 0;
+	int error = session_usable(session);
+
+	if (error)
+		return error;
+	while (length < AMPH_NAME_MAX && wanted->name[length])
+		length++;
+	if (!wanted->size || !wanted->direction ||
+	    (wanted->direction & ~(uint32_t)AMPH_DEVICE_READS_WRITES) || length == AMPH_NAME_MAX ||
+	    length >= WIRE_NAME_MAX)
+		return amph_refuse(&session->why, -EINVAL,
+				   "a request needs a size, a direction and a name that ends",
+				   wanted->size, wanted->direction);
+	if (!asked)
+		return amph_refuse(&session->why, -ENOSPC, "too many requests wait",
+				   AMPH_SESSION_REQUESTS, AMPH_SESSION_REQUESTS);
+	message.body.request = (struct wire_request){
+		.request = session->next_request,
+		.flags = wanted->flags & WIRE_BUFFER_FLAGS,
+		.size = wanted->size,
+		.direction = wanted->direction,
+	};
+	wire_name_set(message.body.request.name, wanted->name);
+	error = session_send(session, &message, WIRE_REQUEST, 0, -1, deadline);
+	if (error)
+		return error;
+	*request = session->next_request;
+	asked->id = session->next_request;
+	if (!++session->next_request)
+		session->next_request = 1;
+	return 0;
+}
+
+static int send_deny(struct amph_session *session, uint32_t request, int error, uint64_t deadline)
+{
+	struct wire_message message;
+
+	message.body.deny = (struct wire_deny){
+		.request = request,
+		.reason = wire_reason(error ? error : -EPERM),
+	};
+	return session_send(session, &message, WIRE_DENY, 0, -1, deadline);
+}
+
+static void forget_wanted(struct amph_session *session, struct amph_session_pending *wanted)
+{
+	session->granted_size -= wanted->size;
+	*wanted = (struct amph_session_pending){0};
+}
+
+int amph_session_deny(struct amph_session *session, uint32_t request, int error, uint64_t deadline)
+{
+	struct amph_session_pending *wanted = request ? pending(session->wanted, request) : NULL;
+	int result = session_usable(session);
+
+	if (result)
+		return result;
+	if (!wanted)
+		return amph_refuse(&session->why, -ENOENT, "no such request waits", request, 0);
+	result = send_deny(session, request, error, deadline);
+	if (!result)
+		forget_wanted(session, wanted);
+	return result;
+}
+
+/* What quota and policy say. 0: `wanted` holds the reservation. */
+static int decide(struct amph_session *session, const struct wire_request *request)
+{
+	const struct amph_session_events *events = session->config.events;
+	struct amph_session_pending *wanted = pending(session->wanted, 0);
+	struct amph_session_request asked = {
+		.id = request->request,
+		.size = request->size,
+		.flags = request->flags,
+		.direction = request->direction,
+	};
+	int error;
+
+	if (session->closing)
+		return -ENOTCONN;
+	if (!events || !events->requested)
+		return -ENOTSUP;
+	if (!wanted)
+		return -ENOSPC;
+	if (request->size > session->config.quota - session->granted_size)
+		return -EDQUOT;
+	for (uint32_t i = 0; i < AMPH_NAME_MAX && i < WIRE_NAME_MAX; i++)
+		asked.name[i] = request->name[i];
+	if (asked.name[AMPH_NAME_MAX - 1])
+		return -ENAMETOOLONG;
+	/* reserved before the policy is asked: it may offer at once */
+	*wanted = (struct amph_session_pending){asked.id, asked.size};
+	session->granted_size += asked.size;
+	error = events->requested(session, &asked);
+	wanted = pending(session->wanted, asked.id);
+	if (error && wanted)
+		forget_wanted(session, wanted);
+	return error;
+}
+
+void request_receive(struct amph_session *session, const struct wire_message *message)
+{
+	const struct wire_request *request = &message->body.request;
+	int error;
+
+	if (message->header.type == WIRE_DENY) {
+		const struct wire_deny *deny = &message->body.deny;
+
+		if (!deny->request || !request_is_asked(session, deny->request))
+			session_reject(session, message, WIRE_NOT_FOUND);
+		else
+			request_answered(session, deny->request, NULL,
+					 deny->reason ? wire_error(deny->reason) : -EPERM);
+		return;
+	}
+	if (pending(session->wanted, request->request)) {
+		/* to deny it would answer the other request of that number */
+		session_reject(session, message, WIRE_EXISTS);
+		return;
+	}
+	error = decide(session, request);
+	if (error && session->state == AMPH_SESSION_OPEN) {
+		error = send_deny(session, request->request, error,
+				  amph_deadline(AMPH_SESSION_ANSWER_MS));
+		if (error)
+			amph_session_lose(session, error, "an answer could not be sent");
+	}
+}

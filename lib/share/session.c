@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Share session: its storage, what it sends, and its slots.
+ * Share layer; freestanding; knows the channel's and the memory layer's headers. Everything that the
+ * other parts of the session have in common.
+ */
+#include <amphora/time.h>
+
+#include "share/internal.h"
+
+static int check_config(struct amph_session *session)
+{
+	const struct amph_session_config *config = &session->config;
+	uint32_t line = config->cache_line;
+
+	if (!config->channel || !config->memory || !config->target)
+		return amph_refuse(&session->why, -EINVAL,
+				   "a session needs a channel, a memory context and a target", 0,
+				   0);
+	if (!config->nonce)
+		return amph_refuse(&session->why, -EINVAL, "the nonce is 0", 0, 1);
+	if (!config->shares || !config->share_max)
+		return amph_refuse(&session->why, -EINVAL, "a session without slots",
+				   config->share_max, 1);
+	if (line & (line - 1) || line > 4096)
+		return amph_refuse(&session->why, -EINVAL,
+				   "the cache line is not a power of two up to 4096", line, 4096);
+	if (config->channel->message_max < WIRE_MESSAGE_LEAST)
+		return amph_refuse(&session->why, -EMSGSIZE, "the channel's messages are too short",
+				   config->channel->message_max, WIRE_MESSAGE_LEAST);
+	return 0;
+}
+
+int amph_session_init_checked(struct amph_session *session,
+			      const struct amph_session_config *config, uint32_t abi, uint32_t size)
+{
+	int error = amph_abi_check(abi, size, (uint32_t)sizeof(*session));
+
+	if (error)
+		return error;
+	*session = (struct amph_session){.config = *config, .epoch = config->nonce};
+	error = check_config(session);
+	if (error)
+		return error;
+
+	for (uint32_t i = 0; i < config->share_max; i++) {
+		struct amph_share *share = &config->shares[i];
+
+		*share = (struct amph_share){.fd = -1};
+		if (config->segments)
+			share->segments = &config->segments[i * config->segments_per_share];
+		if (config->ranges)
+			share->ranges = &config->ranges[i * config->ranges_per_share];
+	}
+	amph_target_home_init(&session->home, "home");
+	session->home.coherent = !config->cache;
+	session->home.cache = config->cache;
+	session->next_request = 1;
+	amph_channel_receive(config->channel, session_receive, session);
+	return 0;
+}
+
+int session_usable(const struct amph_session *session)
+{
+	if (session->state == AMPH_SESSION_OPEN)
+		return 0;
+	return session->state == AMPH_SESSION_LOST ? session->error : -ENOTCONN;
+}
+
+/* --- sending --- */
+
+static int send_message(struct amph_session *session, struct wire_message *message,
+			enum wire_type type, uint32_t count, uint32_t sequence, uint64_t to,
+			intptr_t handle, uint64_t deadline)
+{
+	int error;
+
+	message->header = (struct wire_header){
+		.type = (uint16_t)type,
+		.length = (uint16_t)wire_length(type, count),
+		.sequence = sequence,
+		.from = session->epoch,
+		.to = to,
+	};
+	error = amph_channel_send(session->config.channel, message, message->header.length, handle,
+				  deadline);
+	if (!error)
+		session->beat = amph_time_now();
+	return error;
+}
+
+int session_send(struct amph_session *session, struct wire_message *message, enum wire_type type,
+		 uint32_t count, intptr_t handle, uint64_t deadline)
+{
+	bool numbered = session->state == AMPH_SESSION_OPEN ||
+			session->state == AMPH_SESSION_CLOSING;
+	uint64_t to = type == WIRE_HELLO ? 0 : session->peer_epoch;
+	int error = send_message(session, message, type, count, numbered ? session->sent + 1 : 0,
+				 to, handle, deadline);
+
+	if (!error && numbered)
+		session->sent++;
+	return error;
+}
+
+void session_answer(struct amph_session *session, struct wire_message *message, enum wire_type type)
+{
+	int error =
+		session_send(session, message, type, 0, -1, amph_deadline(AMPH_SESSION_ANSWER_MS));
+
+	if (error)
+		amph_session_lose(session, error, "an answer could not be sent");
+}
+
+void session_answer_share(struct amph_session *session, const struct amph_share *share,
+			  enum wire_type type, enum wire_reason reason)
+{
+	struct wire_message message;
+
+	message.body.answer = (struct wire_answer){
+		.handle = share->handle,
+		.generation = share->generation,
+		.reason = reason,
+	};
+	if (share->home && (type == WIRE_RELEASE || type == WIRE_RELEASED))
+		message.body.answer.flags = WIRE_SHARE_HOME;
+	session_answer(session, &message, type);
+}
+
+/* What a refusal says about the message it refuses. */
+static struct wire_reject reject_of(const struct wire_message *message, enum wire_reason reason)
+{
+	struct wire_reject reject = {
+		.type = message->header.type,
+		.reason = (uint16_t)reason,
+		.sequence = message->header.sequence,
+	};
+
+	/* a malformed message's body may not even be there */
+	if (message->header.length < wire_length(message->header.type, 0))
+		return reject;
+	switch (message->header.type) {
+	case WIRE_OFFER:
+	case WIRE_SEGMENTS:
+	case WIRE_ACCEPT:
+	case WIRE_REFUSE:
+	case WIRE_RELEASE:
+	case WIRE_RELEASED:
+		reject.handle = message->body.answer.handle;
+		reject.generation = message->body.answer.generation;
+		if (message->header.type == WIRE_RELEASE || message->header.type == WIRE_RELEASED)
+			reject.flags = message->body.answer.flags;
+		break;
+	case WIRE_GIVE:
+	case WIRE_RETURN:
+	case WIRE_PASS:
+		reject.handle = message->body.handoff.handle;
+		reject.generation = message->body.handoff.generation;
+		reject.offset = message->body.handoff.offset;
+		reject.length = message->body.handoff.length;
+		break;
+	case WIRE_REQUEST:
+		reject.handle = message->body.request.request;
+		break;
+	default:
+		break;
+	}
+	return reject;
+}
+
+void session_reject(struct amph_session *session, const struct wire_message *message,
+		    enum wire_reason reason)
+{
+	bool stamped = session->state == AMPH_SESSION_OPEN &&
+		       message->header.from == session->peer_epoch;
+	struct wire_message answer;
+
+	session->count.rejected++;
+	if (message->header.type == WIRE_REJECT)
+		return; /* two sides that refuse each other's refusals would never end */
+	answer.body.reject = reject_of(message, reason);
+	if (stamped)
+		session_answer(session, &answer, WIRE_REJECT);
+	else /* to a life that this session knows nothing of: nothing depends on it */
+		send_message(session, &answer, WIRE_REJECT, 0, 0, message->header.from, -1,
+			     amph_time_now());
+}
+
+void session_fill_handoff(struct wire_message *message, const struct amph_share *share,
+			  uint64_t offset, uint64_t length, uint64_t cookie, bool reading)
+{
+	message->body.handoff = (struct wire_handoff){
+		.handle = share->handle,
+		.generation = share->generation,
+		.offset = offset,
+		.length = length,
+		.cookie = cookie,
+		.flags = reading ? WIRE_HANDOFF_READING : 0,
+		.direction = share->direction,
+	};
+}
+
+void wire_name_set(char *field, const char *name)
+{
+	uint32_t i = 0;
+
+	for (; name[i] && i < WIRE_NAME_MAX - 1; i++)
+		field[i] = name[i];
+	for (; i < WIRE_NAME_MAX; i++)
+		field[i] = 0;
+}
+
+/* --- slots --- */
+
+struct amph_share *session_free_slot(struct amph_session *session)
+{
+	for (uint32_t i = 0; i < session->config.share_max; i++) {
+		struct amph_share *share = &session->config.shares[i];
+
+		/* an import that the application still refers to keeps its storage */
+		if (share->state == AMPH_SHARE_FREE && !share->import_shm.memory)
+			return share;
+	}
+	return NULL;
+}
+
+struct amph_share *session_find(struct amph_session *session, bool home, uint32_t handle,
+				uint32_t generation)
+{
+	for (uint32_t i = 0; i < session->config.share_max; i++) {
+		struct amph_share *share = &session->config.shares[i];
+
+		if (share->state != AMPH_SHARE_FREE && share->home == home &&
+		    share->handle == handle && share->generation == generation)
+			return share;
+	}
+	return NULL;
+}
+
+bool session_has(const struct amph_session *session, const struct amph_share *share)
+{
+	for (uint32_t i = 0; i < session->config.share_max; i++) {
+		if (share == &session->config.shares[i])
+			return share->state != AMPH_SHARE_FREE;
+	}
+	return false;
+}
+
+bool session_holds(const struct amph_shm *shm, uint32_t bit)
+{
+	for (uint32_t i = 0; i < shm->range_count; i++) {
+		if (shm->storage.ranges[i].holders & bit)
+			return true;
+	}
+	return false;
+}
+
+void session_free_share(struct amph_session *session, struct amph_share *share)
+{
+	const struct amph_session_windows *windows = &session->config.windows;
+
+	if (share->home) {
+		session->granted_size -= share->granted_size;
+		share->granted_size = 0;
+		share->pass.returned = NULL;
+	} else {
+		void *va = share->va;
+
+		session_drop_handle(share->fd);
+		share->fd = -1;
+		share->va = NULL;
+		if (share->shm) {
+			/* the window goes: nobody may use the buffer through an old reference */
+			share->import_shm.va = NULL;
+			if (amph_shm_put(&share->import_shm) == -EBUSY)
+				amph_shm_abandon(&share->import_shm, NULL);
+			if (windows->unmap)
+				windows->unmap(windows->argument, va, share->size);
+		}
+	}
+	share->shm = NULL;
+	share->attachment = NULL;
+	share->state = AMPH_SHARE_FREE;
+}
+
+void session_end_share(struct amph_session *session, struct amph_share *share,
+		       enum amph_share_state state, int error)
+{
+	const struct amph_session_events *events = session->config.events;
+
+	share->state = state;
+	share->error = error;
+	if (events && state == AMPH_SHARE_RELEASED && events->released)
+		events->released(session, share);
+	if (events && state == AMPH_SHARE_REFUSED && share->home && events->answered)
+		events->answered(session, share);
+	/* the callback may have ended the session, and with it this */
+	if (share->state == state)
+		session_free_share(session, share);
+}
