@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include <amphora/io.h>
+#include <amphora/target.h>
 
 #include "table.h"
 
@@ -22,6 +23,9 @@ const struct amph_io *board_dram(void);
 
 /* Where this firmware's own image lies in that memory; size 0: nowhere. Never lent to anybody. */
 const struct amph_io *board_image(void);
+
+/* How this processor's caches are kept in step with the main processor; NULL: by hardware. */
+const struct amph_cache_ops *board_cache(void);
 
 /* The resource table, as the loader has filled it in; the main processor can still write it. */
 struct table *board_table(void);

@@ -10,6 +10,7 @@
 #include "../common/trace.h"
 #include "control.h"
 #include "edge.h"
+#include "share.h"
 
 #define QUEUE_MAX 16u
 #define SEND_MS	  100
@@ -20,6 +21,7 @@ static struct command {
 	uint32_t source;
 } queue[QUEUE_MAX];
 static uint32_t queued, done; /* free-running */
+static struct command generating;
 
 static void receive(struct amph_rpmsg_endpoint *from, const void *data, uint32_t length,
 		    uint32_t source, void *argument)
@@ -62,9 +64,28 @@ static void answer(const struct command *command, uint32_t status)
 		trace("control: an answer was not sent", (uint64_t)-error, 0);
 }
 
+static void generate_done(uint32_t status)
+{
+	answer(&generating, status);
+}
+
+static void generate(const struct command *command)
+{
+	uint32_t status =
+		share_generate(command->control.width, command->control.height, generate_done);
+
+	if (status)
+		answer(command, status);
+	else
+		generating = *command;
+}
+
 static void run(const struct command *command)
 {
 	switch (command->control.command) {
+	case EDGE_GENERATE:
+		generate(command);
+		break;
 	case EDGE_PING:
 		answer(command, EDGE_OK);
 		break;

@@ -55,10 +55,10 @@ static inline uint64_t edge_plane_offset(uint32_t width, uint32_t height)
 enum edge_command {
 	EDGE_PING = 0, /* the answer is the message */
 	/*
-	 * The firmware asks for a buffer of width x height bytes that it reads and writes, named
-	 * "edge:generated" as a wish without a provider of its own. When it was granted, accepted and
-	 * then given all of it (EDGE_HOLD), it draws edge_test_pixel() and returns it with EDGE_DRAWN.
-	 * The answer comes when it was returned, or refused.
+	 * The firmware asks for a nameless buffer of width x height bytes that it reads and writes.
+	 * When it was granted, accepted and then given all of it (EDGE_HOLD), it draws
+	 * edge_test_pixel() and returns it with EDGE_DRAWN. The answer comes when it was returned, or
+	 * with EDGE_REFUSED.
 	 */
 	EDGE_GENERATE = 1,
 	EDGE_CRASH_NOW = 2, /* traps; no answer */

@@ -14,6 +14,7 @@
 #include "../common/trace.h"
 #include "control.h"
 #include "main.h"
+#include "share.h"
 
 #define WAIT_MS 50 /* the longest sleep: heartbeats are due several times a second */
 
@@ -34,14 +35,16 @@ void firmware_main(void)
 	trace("amphora edge firmware " AMPH_VERSION_STRING, 0, 0);
 	stop_on("the rings or buffers in the resource table are unusable", link_start(&rpmsg));
 	stop_on("no control service", control_start(&rpmsg));
+	stop_on("no share service", share_start(&rpmsg));
 	trace("ready", 0, 0);
 	for (;;) {
+		bool busy = share_run();
 		int messages = amph_rpmsg_poll(&rpmsg);
 
 		if (messages < 0)
 			stop_on("the main processor broke the rings", messages);
 		control_run();
-		if (!messages)
+		if (!messages && !busy)
 			board_wait(amph_deadline(WAIT_MS));
 	}
 }

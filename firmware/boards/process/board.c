@@ -139,6 +139,11 @@ const struct amph_io *board_image(void)
 	return &image;
 }
 
+const struct amph_cache_ops *board_cache(void)
+{
+	return NULL;
+}
+
 struct table *board_table(void)
 {
 	return table;

@@ -77,6 +77,16 @@ const struct amph_io *board_image(void)
 	return &image;
 }
 
+/* QEMU has no caches. Compiled for Zicbom this firmware maintains them all the same. */
+const struct amph_cache_ops *board_cache(void)
+{
+#if defined(__riscv_zicbom)
+	return &amph_cache_port;
+#else
+	return NULL;
+#endif
+}
+
 struct table *board_table(void)
 {
 	return &resource_table;

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Jobs on shared buffers. Knows sessions and buffers, and the picture's formulas.
+ */
+#include <amphora/time.h>
+
+#include "../common/trace.h"
+#include "edge.h"
+#include "job.h"
+#include "picture.h"
+
+#define BAND_PIXELS 131072u /* about a millisecond */
+#define RETURN_MS   1000
+#define RUNS_MAX    16u
+
+static bool side_fits(uint32_t side)
+{
+	return side >= 1 && side <= EDGE_SIDE_MAX;
+}
+
+/* Does this side own width * height bytes at the plane's offset? */
+static bool owns_plane(struct amph_shm *shm, uint64_t offset, uint32_t width, uint32_t height,
+		       bool write)
+{
+	return !amph_shm_check_access(shm, offset, (uint64_t)width * height, write);
+}
+
+static uint32_t check(const struct amph_share *share, uint32_t operation, uint32_t width,
+		      uint32_t height)
+{
+	struct amph_shm *shm = share->shm;
+	uint32_t direction = operation == EDGE_DRAWN ? AMPH_DEVICE_WRITES
+						     : AMPH_DEVICE_READS_WRITES;
+	uint64_t plane, size;
+
+	if (!side_fits(width) || !side_fits(height))
+		return EDGE_BAD_SIZE;
+	plane = edge_plane_offset(width, height);
+	size = operation == EDGE_DRAWN ? (uint64_t)width * height : 2 * plane;
+	if (size > shm->size)
+		return EDGE_BAD_SIZE;
+	if (!share->va || (share->direction & direction) != direction)
+		return EDGE_NOT_REACHABLE;
+	if (operation == EDGE_DRAWN)
+		return owns_plane(shm, 0, width, height, true) ? EDGE_OK : EDGE_NOT_OWNED;
+	if (operation == EDGE_DETECT && !owns_plane(shm, 0, width, height, false))
+		return EDGE_NOT_OWNED;
+	return owns_plane(shm, plane, width, height, true) ? EDGE_OK : EDGE_NOT_OWNED;
+}
+
+uint32_t job_start(struct job *job, struct amph_session *session, struct amph_share *share,
+		   uint32_t operation, uint32_t width, uint32_t height)
+{
+	uint32_t status = job->session ? EDGE_BUSY : check(share, operation, width, height);
+
+	if (!status)
+		*job = (struct job){.session = session,
+				    .share = share,
+				    .operation = operation,
+				    .width = width,
+				    .height = height};
+	return status;
+}
+
+/* Neighbours that are held alike go back together. Returns how many runs there are. */
+static uint32_t find_runs(const struct amph_shm *shm, struct amph_range *runs)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < shm->range_count; i++) {
+		const struct amph_range *range = &shm->storage.ranges[i];
+		struct amph_range *last = count ? &runs[count - 1] : NULL;
+
+		if (!(range->holders & AMPH_HOLDER_CPU))
+			continue;
+		if (last && last->offset + last->length == range->offset &&
+		    last->reading == range->reading)
+			last->length += range->length;
+		else if (count < RUNS_MAX)
+			runs[count++] = *range;
+	}
+	return count;
+}
+
+void job_return(struct amph_session *session, struct amph_share *share, uint32_t operation,
+		uint32_t status)
+{
+	struct amph_range runs[RUNS_MAX]; /* returning changes the buffer's own list */
+	uint32_t count = find_runs(share->shm, runs);
+
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t more = i + 1 < count ? EDGE_MORE : 0;
+		int error = amph_session_return(session, share, runs[i].offset, runs[i].length,
+						(uint64_t)operation << 56 | status | more,
+						amph_deadline(RETURN_MS));
+
+		if (error) {
+			trace("a range was not returned", (uint64_t)-error, runs[i].offset);
+			return;
+		}
+	}
+}
+
+bool job_run(struct job *job)
+{
+	uint64_t plane = edge_plane_offset(job->width, job->height);
+	uint8_t *va = job->share->va;
+	const struct picture picture = {
+		.input = va,
+		.output = va + (job->operation == EDGE_DRAWN ? 0 : plane),
+		.width = job->width,
+		.height = job->height,
+	};
+	uint32_t rows = BAND_PIXELS / job->width;
+	uint32_t end = job->height - job->row > rows ? job->row + rows : job->height;
+	struct job now = *job;
+
+	if (job->operation == EDGE_DETECT)
+		picture_edges(&picture, job->row, end);
+	else if (job->operation == EDGE_INVERT)
+		picture_invert(&picture, job->row, end);
+	else
+		picture_draw(&picture, job->row, end);
+	job->row = end;
+	if (end < job->height)
+		return false;
+	job->session = NULL;
+	job_return(now.session, now.share, now.operation, EDGE_OK);
+	return true;
+}
