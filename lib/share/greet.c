@@ -64,17 +64,17 @@ static void receive_hello(struct amph_session *session, const struct wire_messag
 								 : WIRE_VERSION_MAX;
 
 	if (!message->header.from || message->header.to) {
-		session_reject(session, message, WIRE_INVALID);
+		amph_session_reject(session, message, WIRE_INVALID);
 		return;
 	}
 	if (version < hello->version_min || version < WIRE_VERSION_MIN) {
-		session_reject(session, message, WIRE_VERSION);
+		amph_session_reject(session, message, WIRE_VERSION);
 		return;
 	}
 	learn(session, message);
 	session->version = version;
 	fill_hello(session, &answer, (uint16_t)version, (uint16_t)version);
-	session_answer(session, &answer, WIRE_WELCOME);
+	amph_session_answer(session, &answer, WIRE_WELCOME);
 }
 
 static void receive_welcome(struct amph_session *session, const struct wire_message *message)
@@ -84,13 +84,13 @@ static void receive_welcome(struct amph_session *session, const struct wire_mess
 
 	if (!message->header.from || hello->version_min != hello->version_max ||
 	    hello->version_min < WIRE_VERSION_MIN || hello->version_min > WIRE_VERSION_MAX) {
-		session_reject(session, message, WIRE_VERSION);
+		amph_session_reject(session, message, WIRE_VERSION);
 		amph_session_lose(session, -EPROTO, "the peer chose a version of its own");
 		return;
 	}
 	learn(session, message);
 	session->version = hello->version_min;
-	session_answer(session, &answer, WIRE_READY);
+	amph_session_answer(session, &answer, WIRE_READY);
 	if (session->state == AMPH_SESSION_GREETING)
 		opened(session);
 }
@@ -106,12 +106,12 @@ static void greet_again(struct amph_session *session, const struct wire_message 
 		amph_session_lose(session, -ECONNRESET, "the other side started anew");
 	} else {
 		session->count.stale++;
-		session_reject(session, message, WIRE_STALE);
+		amph_session_reject(session, message, WIRE_STALE);
 	}
 }
 
-void session_greet(struct amph_session *session, const struct wire_message *message,
-		   uint32_t length)
+void amph_session_greet(struct amph_session *session, const struct wire_message *message,
+			uint32_t length)
 {
 	bool main = session->config.role == AMPH_SESSION_MAIN;
 	bool to_me = message->header.to == session->epoch;
@@ -124,12 +124,12 @@ void session_greet(struct amph_session *session, const struct wire_message *mess
 	/* who greets or refuses a greeting echoes this life's nonce, but for the first hello */
 	if (!to_me && !(message->header.type == WIRE_HELLO && !main)) {
 		session->count.stale++;
-		session_reject(session, message, WIRE_STALE);
+		amph_session_reject(session, message, WIRE_STALE);
 		return;
 	}
-	reason = wire_check(message, length);
+	reason = amph_wire_check(message, length);
 	if (reason) {
-		session_reject(session, message, reason);
+		amph_session_reject(session, message, reason);
 		return;
 	}
 	if (message->header.type == WIRE_HELLO && !main)
@@ -140,10 +140,10 @@ void session_greet(struct amph_session *session, const struct wire_message *mess
 		 message->header.from == session->peer_epoch)
 		opened(session);
 	else if (message->header.type == WIRE_REJECT && main)
-		amph_session_lose(session, wire_error(message->body.reject.reason),
+		amph_session_lose(session, amph_wire_error(message->body.reject.reason),
 				  "the peer refused the greeting");
 	else
-		session_reject(session, message, WIRE_STATE);
+		amph_session_reject(session, message, WIRE_STATE);
 }
 
 int amph_session_open(struct amph_session *session, uint64_t deadline)
@@ -153,7 +153,7 @@ int amph_session_open(struct amph_session *session, uint64_t deadline)
 	if (session->state == AMPH_SESSION_IDLE)
 		session->state = AMPH_SESSION_GREETING;
 	if (session->state != AMPH_SESSION_GREETING)
-		return session->state == AMPH_SESSION_OPEN ? 0 : session_usable(session);
+		return session->state == AMPH_SESSION_OPEN ? 0 : amph_session_usable(session);
 	for (;;) {
 		uint64_t again = amph_deadline(HELLO_AGAIN_MS);
 		struct wire_message hello;
@@ -161,7 +161,7 @@ int amph_session_open(struct amph_session *session, uint64_t deadline)
 
 		if (main) {
 			fill_hello(session, &hello, WIRE_VERSION_MIN, WIRE_VERSION_MAX);
-			error = session_send(session, &hello, WIRE_HELLO, 0, -1, deadline);
+			error = amph_session_send(session, &hello, WIRE_HELLO, 0, -1, deadline);
 		}
 		/* an RPMsg endpoint may not know its other end yet */
 		if (error && error != -ENOTCONN)
@@ -172,7 +172,7 @@ int amph_session_open(struct amph_session *session, uint64_t deadline)
 		if (session->state == AMPH_SESSION_OPEN)
 			return 0;
 		if (error != -ETIMEDOUT)
-			return error < 0 ? error : session_usable(session);
+			return error < 0 ? error : amph_session_usable(session);
 		if (amph_time_now() >= deadline)
 			return -ETIMEDOUT;
 	}

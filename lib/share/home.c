@@ -81,7 +81,7 @@ static uint32_t copy_segments(struct wire_segment *to, const struct amph_attachm
 
 static uint32_t room_for(const struct amph_session *session, enum wire_type type)
 {
-	return (session->message_max - wire_length(type, 0)) /
+	return (session->message_max - amph_wire_length(type, 0)) /
 	       (uint32_t)sizeof(struct wire_segment);
 }
 
@@ -103,14 +103,14 @@ static int send_offer(struct amph_session *session, struct amph_share *share, ui
 		.segment_count = attachment->segment_count,
 		.request = share->request,
 	};
-	wire_name_set(message.body.offer.name, share->shm->name);
+	amph_wire_name_set(message.body.offer.name, share->shm->name);
 	if (session->config.handles)
 		message.body.offer.flags |= WIRE_OFFER_HANDLE;
 	sent = copy_segments(message.body.offer.segments, attachment, 0,
 			     room_for(session, WIRE_OFFER));
 	message.body.offer.count = sent;
-	error = session_send(session, &message, WIRE_OFFER, sent,
-			     session->config.handles ? share->shm->handle : -1, deadline);
+	error = amph_session_send(session, &message, WIRE_OFFER, sent,
+				  session->config.handles ? share->shm->handle : -1, deadline);
 	if (error)
 		return error;
 	while (sent < attachment->segment_count) {
@@ -123,8 +123,8 @@ static int send_offer(struct amph_session *session, struct amph_share *share, ui
 							    attachment, sent,
 							    room_for(session, WIRE_SEGMENTS));
 		sent += message.body.segments.count;
-		error = session_send(session, &message, WIRE_SEGMENTS, message.body.segments.count,
-				     -1, deadline);
+		error = amph_session_send(session, &message, WIRE_SEGMENTS,
+					  message.body.segments.count, -1, deadline);
 		if (error) {
 			amph_session_lose(session, error, "half of an offer could not be sent");
 			return error;
@@ -138,9 +138,9 @@ static void home_receive(struct amph_session *session, const struct wire_message
 int amph_session_offer(struct amph_session *session, struct amph_attachment *attachment,
 		       uint32_t request, uint64_t deadline, struct amph_share **share)
 {
-	struct amph_share *slot = session_free_slot(session);
+	struct amph_share *slot = amph_session_free_slot(session);
 	uint64_t size;
-	int error = session_usable(session);
+	int error = amph_session_usable(session);
 
 	*share = NULL;
 	if (!error)
@@ -195,19 +195,20 @@ int amph_session_give(struct amph_session *session, struct amph_share *share, ui
 		      uint64_t length, bool reading, uint64_t cookie, uint64_t deadline)
 {
 	struct wire_message message;
-	int error = session_usable(session);
+	int error = amph_session_usable(session);
 
 	if (error)
 		return error;
-	if (!session_has(session, share) || !share->home || share->state != AMPH_SHARE_ACCEPTED)
+	if (!amph_session_has(session, share) || !share->home ||
+	    share->state != AMPH_SHARE_ACCEPTED)
 		return amph_refuse(&session->why, -EPERM, "the share is no accepted offer", 0, 0);
 	error = amph_shm_sync_for_device(share->attachment, offset, length, reading);
 	if (error) {
 		session->why = share->shm->why;
 		return error;
 	}
-	session_fill_handoff(&message, share, offset, length, cookie, reading);
-	error = session_send(session, &message, WIRE_GIVE, 0, -1, deadline);
+	amph_session_fill_handoff(&message, share, offset, length, cookie, reading);
+	error = amph_session_send(session, &message, WIRE_GIVE, 0, -1, deadline);
 	if (error && amph_shm_sync_for_cpu(share->attachment, offset, length))
 		amph_session_lose(session, -EFAULT, "a hand-off could not be undone");
 	return error;
@@ -226,16 +227,16 @@ static void receive_answer(struct amph_session *session, struct amph_share *shar
 		if (accepted)
 			share->accepted = true;
 		else
-			session_end_share(session, share, AMPH_SHARE_RELEASED, 0);
+			amph_session_end_share(session, share, AMPH_SHARE_RELEASED, 0);
 		return;
 	}
 	if (share->state != AMPH_SHARE_OFFERED) {
-		session_reject(session, message, WIRE_STATE);
+		amph_session_reject(session, message, WIRE_STATE);
 		return;
 	}
 	if (!accepted) {
-		session_end_share(session, share, AMPH_SHARE_REFUSED,
-				  wire_error(message->body.answer.reason));
+		amph_session_end_share(session, share, AMPH_SHARE_REFUSED,
+				       amph_wire_error(message->body.answer.reason));
 		return;
 	}
 	share->state = AMPH_SHARE_ACCEPTED;
@@ -252,11 +253,11 @@ static void receive_return(struct amph_session *session, struct amph_share *shar
 	int error = 0;
 
 	if (share->state != AMPH_SHARE_ACCEPTED) {
-		session_reject(session, message, WIRE_STATE);
+		amph_session_reject(session, message, WIRE_STATE);
 		return;
 	}
 	if (handoff->direction != share->direction) {
-		session_reject(session, message, WIRE_INVALID);
+		amph_session_reject(session, message, WIRE_INVALID);
 		return;
 	}
 	if (share->pass.returned) {
@@ -269,7 +270,7 @@ static void receive_return(struct amph_session *session, struct amph_share *shar
 	if (!error)
 		error = amph_shm_sync_for_cpu(share->attachment, handoff->offset, handoff->length);
 	if (error)
-		session_reject(session, message, wire_reason(error));
+		amph_session_reject(session, message, amph_wire_reason(error));
 	else if (events && events->taken)
 		events->taken(session, share, handoff->offset, handoff->length, false,
 			      handoff->cookie);
@@ -283,39 +284,39 @@ static void receive_release(struct amph_session *session, struct amph_share *sha
 
 	if (share->state == AMPH_SHARE_OFFERED ||
 	    (share->state == AMPH_SHARE_RELEASING && !share->accepted)) {
-		session_reject(session, message, WIRE_STATE);
+		amph_session_reject(session, message, WIRE_STATE);
 		return;
 	}
-	if (session_holds(share->shm, share->attachment->bit)) {
-		session_reject(session, message, WIRE_BUSY);
+	if (amph_session_holds(share->shm, share->attachment->bit)) {
+		amph_session_reject(session, message, WIRE_BUSY);
 		return;
 	}
-	session_answer_share(session, &named, WIRE_RELEASED, WIRE_OK);
+	amph_session_answer_share(session, &named, WIRE_RELEASED, WIRE_OK);
 	/* when both releases have crossed, the other's answer to ours is on its way */
 	if (session->state == AMPH_SESSION_OPEN && share->state == AMPH_SHARE_ACCEPTED)
-		session_end_share(session, share, AMPH_SHARE_RELEASED, 0);
+		amph_session_end_share(session, share, AMPH_SHARE_RELEASED, 0);
 }
 
 static void receive_released(struct amph_session *session, struct amph_share *share,
 			     const struct wire_message *message)
 {
 	if (share->state != AMPH_SHARE_RELEASING)
-		session_reject(session, message, WIRE_STATE);
+		amph_session_reject(session, message, WIRE_STATE);
 	else
-		session_end_share(session, share, AMPH_SHARE_RELEASED, 0);
+		amph_session_end_share(session, share, AMPH_SHARE_RELEASED, 0);
 }
 
 static void receive_rejected(struct amph_session *session, struct amph_share *share,
 			     const struct wire_reject *reject)
 {
 	const struct amph_session_events *events = session->config.events;
-	int error = wire_error(reject->reason);
+	int error = amph_wire_error(reject->reason);
 
 	if (reject->type == WIRE_OFFER || reject->type == WIRE_SEGMENTS) {
 		if (share->state == AMPH_SHARE_OFFERED)
-			session_end_share(session, share, AMPH_SHARE_REFUSED, error);
+			amph_session_end_share(session, share, AMPH_SHARE_REFUSED, error);
 		else if (share->state == AMPH_SHARE_RELEASING && !share->accepted)
-			session_end_share(session, share, AMPH_SHARE_RELEASED, 0);
+			amph_session_end_share(session, share, AMPH_SHARE_RELEASED, 0);
 		return;
 	}
 	if (reject->type == WIRE_RELEASE) {
@@ -338,12 +339,12 @@ static void home_receive(struct amph_session *session, const struct wire_message
 	bool rejected = message->header.type == WIRE_REJECT;
 	const struct wire_reject *reject = &message->body.reject;
 	/* all others start with handle and generation */
-	struct amph_share *share =
-		session_find(session, true, rejected ? reject->handle : message->body.answer.handle,
-			     rejected ? reject->generation : message->body.answer.generation);
+	struct amph_share *share = amph_session_find(
+		session, true, rejected ? reject->handle : message->body.answer.handle,
+		rejected ? reject->generation : message->body.answer.generation);
 
 	if (!share) {
-		session_reject(session, message, WIRE_NOT_FOUND);
+		amph_session_reject(session, message, WIRE_NOT_FOUND);
 		return;
 	}
 	switch (message->header.type) {

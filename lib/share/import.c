@@ -13,13 +13,13 @@ static void refuse(struct amph_session *session, struct amph_share *share, int e
 {
 	uint32_t request = share->request;
 
-	session_answer_share(session, share, WIRE_REFUSE, wire_reason(error));
+	amph_session_answer_share(session, share, WIRE_REFUSE, amph_wire_reason(error));
 	if (session->state != AMPH_SESSION_OPEN)
 		return;
-	session_free_share(session, share);
+	amph_session_free_share(session, share);
 	share->error = error;
 	if (request)
-		request_answered(session, request, NULL, error);
+		amph_request_answered(session, request, NULL, error);
 }
 
 /* Maps and imports a complete offer. On error nothing is mapped. */
@@ -79,9 +79,9 @@ static void complete(struct amph_session *session, struct amph_share *share)
 		return;
 	}
 	share->state = AMPH_SHARE_ACCEPTED;
-	session_answer_share(session, share, WIRE_ACCEPT, WIRE_OK);
+	amph_session_answer_share(session, share, WIRE_ACCEPT, WIRE_OK);
 	if (share->state == AMPH_SHARE_ACCEPTED && share->request)
-		request_answered(session, share->request, share, 0);
+		amph_request_answered(session, share->request, share, 0);
 }
 
 static void add_segments(struct amph_session *session, struct amph_share *share,
@@ -117,7 +117,7 @@ static int check_offer(const struct amph_session *session, const struct wire_off
 		return -EFBIG;
 	if (offer->granule < line)
 		return -EINVAL; /* the two sides would share a cache line */
-	if (offer->request && !request_is_asked(session, offer->request))
+	if (offer->request && !amph_request_is_asked(session, offer->request))
 		return -ENOENT;
 	if (offer->name[AMPH_NAME_MAX - 1] && AMPH_NAME_MAX < WIRE_NAME_MAX)
 		return -ENAMETOOLONG;
@@ -129,7 +129,7 @@ static void receive_offer(struct amph_session *session, const struct wire_messag
 {
 	const struct wire_offer *offer = &message->body.offer;
 	struct amph_share named = {.handle = offer->handle, .generation = offer->generation};
-	struct amph_share *share = session_free_slot(session);
+	struct amph_share *share = amph_session_free_slot(session);
 	int error = check_offer(session, offer);
 
 	for (uint32_t i = 0; i < session->config.share_max; i++) {
@@ -138,18 +138,18 @@ static void receive_offer(struct amph_session *session, const struct wire_messag
 		if (other->state != AMPH_SHARE_FREE && !other->home &&
 		    other->handle == offer->handle) {
 			/* to answer REFUSE would end the other offer */
-			session_drop_handle(handle);
-			session_reject(session, message, WIRE_EXISTS);
+			amph_session_drop_handle(handle);
+			amph_session_reject(session, message, WIRE_EXISTS);
 			return;
 		}
 	}
 	if (!error && !share)
 		error = -ENOSPC;
 	if (error) {
-		session_drop_handle(handle);
-		session_answer_share(session, &named, WIRE_REFUSE, wire_reason(error));
+		amph_session_drop_handle(handle);
+		amph_session_answer_share(session, &named, WIRE_REFUSE, amph_wire_reason(error));
 		if (session->state == AMPH_SESSION_OPEN && offer->request)
-			request_answered(session, offer->request, NULL, error);
+			amph_request_answered(session, offer->request, NULL, error);
 		return;
 	}
 	share->state = AMPH_SHARE_OFFERED;
@@ -179,14 +179,14 @@ static void receive_segments(struct amph_session *session, const struct wire_mes
 {
 	const struct wire_segments *segments = &message->body.segments;
 	struct amph_share *share =
-		session_find(session, false, segments->handle, segments->generation);
+		amph_session_find(session, false, segments->handle, segments->generation);
 
 	if (!share) {
-		session_reject(session, message, WIRE_NOT_FOUND);
+		amph_session_reject(session, message, WIRE_NOT_FOUND);
 		return;
 	}
 	if (share->state != AMPH_SHARE_OFFERED) {
-		session_reject(session, message, WIRE_STATE);
+		amph_session_reject(session, message, WIRE_STATE);
 		return;
 	}
 	if (segments->first != share->segments_received ||
@@ -227,17 +227,17 @@ static void receive_give(struct amph_session *session, struct amph_share *share,
 
 	/* a give may cross the release: it is answered by the home's refusal of that */
 	if (share->state != AMPH_SHARE_ACCEPTED && share->state != AMPH_SHARE_RELEASING) {
-		session_reject(session, message, WIRE_STATE);
+		amph_session_reject(session, message, WIRE_STATE);
 		return;
 	}
 	if (give->direction != share->direction ||
 	    (reading && !(give->direction & AMPH_DEVICE_READS))) {
-		session_reject(session, message, WIRE_INVALID);
+		amph_session_reject(session, message, WIRE_INVALID);
 		return;
 	}
 	error = take(share, give->offset, give->length, reading);
 	if (error)
-		session_reject(session, message, wire_reason(error));
+		amph_session_reject(session, message, amph_wire_reason(error));
 	else if (events && events->taken)
 		events->taken(session, share, give->offset, give->length, reading, give->cookie);
 }
@@ -257,24 +257,24 @@ static void receive_pass(struct amph_session *session, struct amph_share *share,
 static void receive_release(struct amph_session *session, struct amph_share *share,
 			    const struct wire_message *message)
 {
-	if (share->shm && session_holds(share->shm, AMPH_HOLDER_CPU)) {
-		session_reject(session, message, WIRE_BUSY);
+	if (share->shm && amph_session_holds(share->shm, AMPH_HOLDER_CPU)) {
+		amph_session_reject(session, message, WIRE_BUSY);
 		return;
 	}
 	if (share->state == AMPH_SHARE_RELEASING) {
 		/* the two releases have crossed: the other's answer to ours is on its way */
-		session_answer_share(session, share, WIRE_RELEASED, WIRE_OK);
+		amph_session_answer_share(session, share, WIRE_RELEASED, WIRE_OK);
 		return;
 	}
 	if (share->state == AMPH_SHARE_OFFERED) {
 		uint32_t request = share->request;
 
-		session_answer_share(session, share, WIRE_RELEASED, WIRE_OK);
+		amph_session_answer_share(session, share, WIRE_RELEASED, WIRE_OK);
 		if (session->state != AMPH_SESSION_OPEN)
 			return;
-		session_free_share(session, share);
+		amph_session_free_share(session, share);
 		if (request)
-			request_answered(session, request, NULL, -ENOENT);
+			amph_request_answered(session, request, NULL, -ENOENT);
 		return;
 	}
 	/* the answer promises that this side reaches the memory no more: so the end comes first */
@@ -282,9 +282,9 @@ static void receive_release(struct amph_session *session, struct amph_share *sha
 		struct amph_share named = {.handle = share->handle,
 					   .generation = share->generation};
 
-		session_end_share(session, share, AMPH_SHARE_RELEASED, 0);
+		amph_session_end_share(session, share, AMPH_SHARE_RELEASED, 0);
 		if (session->state == AMPH_SESSION_OPEN)
-			session_answer_share(session, &named, WIRE_RELEASED, WIRE_OK);
+			amph_session_answer_share(session, &named, WIRE_RELEASED, WIRE_OK);
 	}
 }
 
@@ -292,15 +292,15 @@ static void receive_released(struct amph_session *session, struct amph_share *sh
 			     const struct wire_message *message)
 {
 	if (share->state != AMPH_SHARE_RELEASING)
-		session_reject(session, message, WIRE_STATE);
-	else if (session_holds(share->shm, AMPH_HOLDER_CPU))
+		amph_session_reject(session, message, WIRE_STATE);
+	else if (amph_session_holds(share->shm, AMPH_HOLDER_CPU))
 		amph_session_lose(session, -EPROTO, "the home released what it had given");
 	else
-		session_end_share(session, share, AMPH_SHARE_RELEASED, 0);
+		amph_session_end_share(session, share, AMPH_SHARE_RELEASED, 0);
 }
 
-void import_receive(struct amph_session *session, const struct wire_message *message,
-		    intptr_t handle)
+void amph_import_receive(struct amph_session *session, const struct wire_message *message,
+			 intptr_t handle)
 {
 	struct amph_share *share;
 
@@ -313,10 +313,10 @@ void import_receive(struct amph_session *session, const struct wire_message *mes
 		return;
 	}
 	/* all others start with handle and generation */
-	share = session_find(session, false, message->body.answer.handle,
-			     message->body.answer.generation);
+	share = amph_session_find(session, false, message->body.answer.handle,
+				  message->body.answer.generation);
 	if (!share) {
-		session_reject(session, message, WIRE_NOT_FOUND);
+		amph_session_reject(session, message, WIRE_NOT_FOUND);
 		return;
 	}
 	switch (message->header.type) {
@@ -335,11 +335,12 @@ void import_receive(struct amph_session *session, const struct wire_message *mes
 	}
 }
 
-void import_rejected(struct amph_session *session, const struct wire_reject *reject)
+void amph_import_rejected(struct amph_session *session, const struct wire_reject *reject)
 {
 	const struct amph_session_events *events = session->config.events;
-	struct amph_share *share = session_find(session, false, reject->handle, reject->generation);
-	int error = wire_error(reject->reason);
+	struct amph_share *share =
+		amph_session_find(session, false, reject->handle, reject->generation);
+	int error = amph_wire_error(reject->reason);
 
 	if (!share)
 		return;
@@ -368,11 +369,11 @@ int amph_session_return(struct amph_session *session, struct amph_share *share, 
 {
 	struct wire_message message;
 	bool reading;
-	int error = session_usable(session);
+	int error = amph_session_usable(session);
 
 	if (error)
 		return error;
-	if (!session_has(session, share) || share->home || share->state != AMPH_SHARE_ACCEPTED)
+	if (!amph_session_has(session, share) || share->home || share->state != AMPH_SHARE_ACCEPTED)
 		return amph_refuse(&session->why, -EPERM, "the share is no accepted import", 0, 0);
 	error = amph_shm_may_give(share->attachment, offset, length, false);
 	reading = !error && reads_shared(share->shm, offset, length);
@@ -382,8 +383,8 @@ int amph_session_return(struct amph_session *session, struct amph_share *share, 
 		session->why = share->shm->why;
 		return error;
 	}
-	session_fill_handoff(&message, share, offset, length, cookie, false);
-	error = session_send(session, &message, WIRE_RETURN, 0, -1, deadline);
+	amph_session_fill_handoff(&message, share, offset, length, cookie, false);
+	error = amph_session_send(session, &message, WIRE_RETURN, 0, -1, deadline);
 	if (error && take(share, offset, length, reading))
 		amph_session_lose(session, -EFAULT, "a hand-off could not be undone");
 	return error;

@@ -11,72 +11,72 @@
 #include "share/wire.h"
 
 /* 0 while the session is open, else the error for a caller. */
-int session_usable(const struct amph_session *session);
+int amph_session_usable(const struct amph_session *session);
 
 /*
  * Stamps a message whose body is filled in and sends it. count: segments in it. handle: an fd or -1.
  * Returns 0 or the channel's error; then nothing was sent and no sequence number is used up.
  */
-int session_send(struct amph_session *session, struct wire_message *message, enum wire_type type,
-		 uint32_t count, intptr_t handle, uint64_t deadline);
+int amph_session_send(struct amph_session *session, struct wire_message *message,
+		      enum wire_type type, uint32_t count, intptr_t handle, uint64_t deadline);
 
 /* The same for an answer that must not get lost: the session is lost when it can't be sent. */
-void session_answer(struct amph_session *session, struct wire_message *message,
-		    enum wire_type type);
+void amph_session_answer(struct amph_session *session, struct wire_message *message,
+			 enum wire_type type);
 
 /* Refuses a message of the other side; nothing has changed because of it. */
-void session_reject(struct amph_session *session, const struct wire_message *message,
-		    enum wire_reason reason);
+void amph_session_reject(struct amph_session *session, const struct wire_message *message,
+			 enum wire_reason reason);
 
 /* RELEASE, RELEASED, ACCEPT or REFUSE about a share. */
-void session_answer_share(struct amph_session *session, const struct amph_share *share,
-			  enum wire_type type, enum wire_reason reason);
+void amph_session_answer_share(struct amph_session *session, const struct amph_share *share,
+			       enum wire_type type, enum wire_reason reason);
 
 /* Fills in GIVE, RETURN or PASS. */
-void session_fill_handoff(struct wire_message *message, const struct amph_share *share,
-			  uint64_t offset, uint64_t length, uint64_t cookie, bool reading);
+void amph_session_fill_handoff(struct wire_message *message, const struct amph_share *share,
+			       uint64_t offset, uint64_t length, uint64_t cookie, bool reading);
 
 /* A slot that is free, or NULL; and the live share of that handle, or NULL. */
-struct amph_share *session_free_slot(struct amph_session *session);
-struct amph_share *session_find(struct amph_session *session, bool home, uint32_t handle,
-				uint32_t generation);
+struct amph_share *amph_session_free_slot(struct amph_session *session);
+struct amph_share *amph_session_find(struct amph_session *session, bool home, uint32_t handle,
+				     uint32_t generation);
 
 /* Is it one of the session's own slots? */
-bool session_has(const struct amph_session *session, const struct amph_share *share);
+bool amph_session_has(const struct amph_session *session, const struct amph_share *share);
 
 /* Does anybody with this holder bit have any byte of the buffer? */
-bool session_holds(const struct amph_shm *shm, uint32_t bit);
+bool amph_session_holds(const struct amph_shm *shm, uint32_t bit);
 
 /* Tells the application and frees the slot. The share ends in `state`. */
-void session_end_share(struct amph_session *session, struct amph_share *share,
-		       enum amph_share_state state, int error);
+void amph_session_end_share(struct amph_session *session, struct amph_share *share,
+			    enum amph_share_state state, int error);
 
 /* Frees a slot without telling: imports are closed and unmapped, quotas given back. */
-void session_free_share(struct amph_session *session, struct amph_share *share);
+void amph_session_free_share(struct amph_session *session, struct amph_share *share);
 
 /* Ends the session orderly. */
-void session_closed(struct amph_session *session);
+void amph_session_closed(struct amph_session *session);
 
 /* Takes a message from the channel. */
-void session_receive(void *argument, const void *message, uint32_t length, intptr_t handle);
+void amph_session_receive(void *argument, const void *message, uint32_t length, intptr_t handle);
 
 /* Handlers of messages, by who may send them. */
-void session_greet(struct amph_session *session, const struct wire_message *message,
-		   uint32_t length);
-void import_receive(struct amph_session *session, const struct wire_message *message,
-		    intptr_t handle);
-void import_rejected(struct amph_session *session, const struct wire_reject *reject);
-void request_receive(struct amph_session *session, const struct wire_message *message);
+void amph_session_greet(struct amph_session *session, const struct wire_message *message,
+			uint32_t length);
+void amph_import_receive(struct amph_session *session, const struct wire_message *message,
+			 intptr_t handle);
+void amph_import_rejected(struct amph_session *session, const struct wire_reject *reject);
+void amph_request_receive(struct amph_session *session, const struct wire_message *message);
 
 /* Our request was answered, if it waits. Returns false when it does not. */
-bool request_is_asked(const struct amph_session *session, uint32_t request);
-void request_answered(struct amph_session *session, uint32_t request, struct amph_share *share,
-		      int error);
+bool amph_request_is_asked(const struct amph_session *session, uint32_t request);
+void amph_request_answered(struct amph_session *session, uint32_t request, struct amph_share *share,
+			   int error);
 
 /* Copies a name into a field of WIRE_NAME_MAX bytes, the rest zero. */
-void wire_name_set(char *field, const char *name);
+void amph_wire_name_set(char *field, const char *name);
 
 /* Ends what a dropped message brought along: closes an fd. Each port defines it. */
-void session_drop_handle(intptr_t handle);
+void amph_session_drop_handle(intptr_t handle);
 
 #endif

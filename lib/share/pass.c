@@ -12,7 +12,7 @@
 
 static bool to_is_open(const struct amph_share_pass *pass)
 {
-	return !session_usable(pass->to) && session_has(pass->to, pass->to_share) &&
+	return !amph_session_usable(pass->to) && amph_session_has(pass->to, pass->to_share) &&
 	       pass->to_share->home && pass->to_share->generation == pass->to_generation &&
 	       pass->to_share->state == AMPH_SHARE_ACCEPTED;
 }
@@ -31,9 +31,9 @@ static int go_on(const struct amph_share_pass *pass, struct amph_attachment *fro
 	error = amph_shm_pass(from, to, offset, length);
 	if (error)
 		return error;
-	session_fill_handoff(&message, pass->to_share, offset, length, pass->cookie, false);
-	error = session_send(pass->to, &message, WIRE_GIVE, 0, -1,
-			     amph_deadline(AMPH_SESSION_ANSWER_MS));
+	amph_session_fill_handoff(&message, pass->to_share, offset, length, pass->cookie, false);
+	error = amph_session_send(pass->to, &message, WIRE_GIVE, 0, -1,
+				  amph_deadline(AMPH_SESSION_ANSWER_MS));
 	if (!error)
 		return 0;
 	*taken = true;
@@ -65,7 +65,7 @@ static int pass_returned(struct amph_session *session, struct amph_share *share,
 		share->pass.returned = NULL;
 		if (events && events->passed)
 			events->passed(session, share, pass.offset, pass.length, cookie, -ERANGE);
-		return session_usable(session) ? 0 : -EALREADY;
+		return amph_session_usable(session) ? 0 : -EALREADY;
 	}
 	error = go_on(&pass, share->attachment, offset, length, &taken);
 	if (error && !taken) {
@@ -96,15 +96,15 @@ int amph_session_pass(struct amph_session *from, struct amph_share *share, struc
 		.cookie = cookie,
 	};
 	struct wire_message message;
-	int error = session_usable(from);
+	int error = amph_session_usable(from);
 
 	if (error)
 		return error;
-	if (!session_has(from, share) || !share->home || share->state != AMPH_SHARE_ACCEPTED)
+	if (!amph_session_has(from, share) || !share->home || share->state != AMPH_SHARE_ACCEPTED)
 		return amph_refuse(&from->why, -EPERM, "the share is no accepted offer", 0, 0);
-	if (session_usable(to))
-		return session_usable(to);
-	if (!session_has(to, to_share))
+	if (amph_session_usable(to))
+		return amph_session_usable(to);
+	if (!amph_session_has(to, to_share))
 		return amph_refuse(&from->why, -EPERM, "nothing is shared with the second", 0, 0);
 	pass.to_generation = to_share->generation;
 	if (!to_is_open(&pass) || to_share->shm != share->shm || to_share == share)
@@ -122,8 +122,8 @@ int amph_session_pass(struct amph_session *from, struct amph_share *share, struc
 		from->why = share->shm->why;
 		return error;
 	}
-	session_fill_handoff(&message, share, offset, length, cookie, false);
-	error = session_send(from, &message, WIRE_PASS, 0, -1, deadline);
+	amph_session_fill_handoff(&message, share, offset, length, cookie, false);
+	error = amph_session_send(from, &message, WIRE_PASS, 0, -1, deadline);
 	if (!error)
 		share->pass = pass;
 	return error;

@@ -50,7 +50,7 @@ static void tick(struct amph_session *session)
 	}
 	if (now < beat_due(session))
 		return;
-	error = session_send(session, &message, WIRE_HEARTBEAT, 0, -1, now);
+	error = amph_session_send(session, &message, WIRE_HEARTBEAT, 0, -1, now);
 	if (error == -ETIMEDOUT)
 		session->beat = now; /* no room: the other side does not read; try at the next */
 	else if (error)
@@ -99,7 +99,7 @@ int amph_session_poll(struct amph_session *session, uint64_t deadline)
 	int result;
 
 	if (session->state != AMPH_SESSION_GREETING && !is_live(session))
-		return session_usable(session);
+		return amph_session_usable(session);
 	if (session->polling)
 		return amph_refuse(&session->why, -EBUSY, "a callback may not poll", 0, 0);
 	session->polling = true;
@@ -134,8 +134,9 @@ int amph_session_wait_range(struct amph_session *session, struct amph_share *sha
 	for (;;) {
 		int error;
 
-		if (!session_has(session, share) || !share->shm)
-			return session_usable(session) ? session_usable(session) : -ENOENT;
+		if (!amph_session_has(session, share) || !share->shm)
+			return amph_session_usable(session) ? amph_session_usable(session)
+							    : -ENOENT;
 		error = amph_shm_check_access(share->shm, offset, length, write);
 		if (error != -EACCES)
 			return error;
@@ -161,7 +162,7 @@ static void end(struct amph_session *session, enum amph_session_state state)
 		if (share->state == AMPH_SHARE_FREE)
 			continue;
 		share->error = session->error;
-		session_free_share(session, share);
+		amph_session_free_share(session, share);
 	}
 	for (uint32_t i = 0; i < AMPH_SESSION_REQUESTS; i++) {
 		session->asked[i] = (struct amph_session_pending){0};
@@ -170,7 +171,7 @@ static void end(struct amph_session *session, enum amph_session_state state)
 	session->granted_size = 0;
 }
 
-void session_closed(struct amph_session *session)
+void amph_session_closed(struct amph_session *session)
 {
 	end(session, AMPH_SESSION_CLOSED);
 }
@@ -196,8 +197,8 @@ static bool may_close(struct amph_session *session)
 
 		if (share->state == AMPH_SHARE_ACCEPTED &&
 		    (share->pass.returned ||
-		     session_holds(share->shm,
-				   share->home ? share->attachment->bit : AMPH_HOLDER_CPU)))
+		     amph_session_holds(share->shm,
+					share->home ? share->attachment->bit : AMPH_HOLDER_CPU)))
 			return false;
 	}
 	return true;
@@ -243,14 +244,14 @@ static int close_open(struct amph_session *session, uint64_t deadline)
 			error = amph_session_poll(session, deadline);
 		if (error < 0)
 			return error;
-		error = session_usable(session);
+		error = amph_session_usable(session);
 		if (error)
 			return session->state == AMPH_SESSION_CLOSED ? 0 : error;
 	} while (!all_released(session));
 
 	/* what is still half offered was never answered, and ends with the session */
 	message.body.deny = (struct wire_deny){0};
-	error = session_send(session, &message, WIRE_GOODBYE, 0, -1, deadline);
+	error = amph_session_send(session, &message, WIRE_GOODBYE, 0, -1, deadline);
 	if (!error)
 		session->state = AMPH_SESSION_CLOSING;
 	return error;
@@ -274,5 +275,5 @@ int amph_session_close(struct amph_session *session, uint64_t deadline)
 	}
 	if (session->state == AMPH_SESSION_CLOSED)
 		return 0;
-	return error ? error : session_usable(session);
+	return error ? error : amph_session_usable(session);
 }

@@ -21,7 +21,7 @@ static void receive_stale(struct amph_session *session, const struct wire_messag
 		amph_session_lose(session, -ECONNRESET, "the other side started anew");
 		return;
 	}
-	session_reject(session, message, WIRE_STALE);
+	amph_session_reject(session, message, WIRE_STALE);
 }
 
 static void receive_goodbye(struct amph_session *session)
@@ -29,16 +29,16 @@ static void receive_goodbye(struct amph_session *session)
 	struct wire_message answer;
 
 	if (session->state == AMPH_SESSION_CLOSING) {
-		session_closed(session);
+		amph_session_closed(session);
 		return;
 	}
 	for (uint32_t i = 0; i < session->config.share_max; i++) {
 		struct amph_share *share = &session->config.shares[i];
 
 		if (share->state == AMPH_SHARE_OFFERED && share->home)
-			session_end_share(session, share, AMPH_SHARE_REFUSED, -ENOTCONN);
+			amph_session_end_share(session, share, AMPH_SHARE_REFUSED, -ENOTCONN);
 		else if (share->state == AMPH_SHARE_OFFERED)
-			session_free_share(session, share);
+			amph_session_free_share(session, share);
 		else if (share->state != AMPH_SHARE_FREE)
 			amph_session_lose(session, -ECONNRESET,
 					  "the other side left without releasing a buffer");
@@ -46,9 +46,9 @@ static void receive_goodbye(struct amph_session *session)
 			return;
 	}
 	answer.body.deny = (struct wire_deny){0};
-	session_answer(session, &answer, WIRE_GOODBYE);
+	amph_session_answer(session, &answer, WIRE_GOODBYE);
 	if (session->state == AMPH_SESSION_OPEN)
-		session_closed(session);
+		amph_session_closed(session);
 }
 
 static void receive_rejected(struct amph_session *session, const struct wire_message *message)
@@ -64,15 +64,16 @@ static void receive_rejected(struct amph_session *session, const struct wire_mes
 		break;
 	case WIRE_RELEASE:
 		if (!(reject->flags & WIRE_SHARE_HOME))
-			import_rejected(session, reject);
+			amph_import_rejected(session, reject);
 		else if (session->home_receive)
 			session->home_receive(session, message);
 		break;
 	case WIRE_RETURN:
-		import_rejected(session, reject);
+		amph_import_rejected(session, reject);
 		break;
 	case WIRE_REQUEST:
-		request_answered(session, reject->handle, NULL, wire_error(reject->reason));
+		amph_request_answered(session, reject->handle, NULL,
+				      amph_wire_error(reject->reason));
 		break;
 	case WIRE_ACCEPT:
 	case WIRE_RELEASED:
@@ -95,12 +96,12 @@ static void dispatch(struct amph_session *session, const struct wire_message *me
 	case WIRE_SEGMENTS:
 	case WIRE_GIVE:
 	case WIRE_PASS:
-		import_receive(session, message, handle);
+		amph_import_receive(session, message, handle);
 		break;
 	case WIRE_RELEASE:
 	case WIRE_RELEASED:
 		if (message->body.answer.flags & WIRE_SHARE_HOME) {
-			import_receive(session, message, -1);
+			amph_import_receive(session, message, -1);
 			break;
 		}
 		/* fall through */
@@ -110,11 +111,11 @@ static void dispatch(struct amph_session *session, const struct wire_message *me
 		if (session->home_receive)
 			session->home_receive(session, message);
 		else
-			session_reject(session, message, WIRE_NOT_FOUND);
+			amph_session_reject(session, message, WIRE_NOT_FOUND);
 		break;
 	case WIRE_REQUEST:
 	case WIRE_DENY:
-		request_receive(session, message);
+		amph_request_receive(session, message);
 		break;
 	case WIRE_GOODBYE:
 		receive_goodbye(session);
@@ -132,12 +133,12 @@ static void receive_open(struct amph_session *session, const struct wire_message
 	enum wire_reason reason;
 
 	if (ahead < 0) {
-		session_drop_handle(handle);
-		session_reject(session, message, WIRE_REPLAY);
+		amph_session_drop_handle(handle);
+		amph_session_reject(session, message, WIRE_REPLAY);
 		return;
 	}
 	if (ahead > 0) {
-		session_drop_handle(handle);
+		amph_session_drop_handle(handle);
 		amph_refuse(&session->why, -EPROTO, "", message->header.sequence,
 			    session->received + 1);
 		amph_session_lose(session, -EPROTO, "a message is missing");
@@ -145,7 +146,7 @@ static void receive_open(struct amph_session *session, const struct wire_message
 	}
 	session->received++;
 	session->heard = amph_time_now();
-	reason = wire_check(message, length);
+	reason = amph_wire_check(message, length);
 	if (!reason && message->header.type == WIRE_OFFER &&
 	    (handle >= 0) != !!(message->body.offer.flags & WIRE_OFFER_HANDLE))
 		reason = WIRE_MALFORMED;
@@ -153,18 +154,18 @@ static void receive_open(struct amph_session *session, const struct wire_message
 		reason = WIRE_MALFORMED;
 	/* after the own goodbye only the other's counts */
 	if (session->state == AMPH_SESSION_CLOSING && message->header.type != WIRE_GOODBYE) {
-		session_drop_handle(handle);
+		amph_session_drop_handle(handle);
 		return;
 	}
 	if (reason) {
-		session_drop_handle(handle);
-		session_reject(session, message, reason);
+		amph_session_drop_handle(handle);
+		amph_session_reject(session, message, reason);
 		return;
 	}
 	dispatch(session, message, handle);
 }
 
-void session_receive(void *argument, const void *bytes, uint32_t length, intptr_t handle)
+void amph_session_receive(void *argument, const void *bytes, uint32_t length, intptr_t handle)
 {
 	struct amph_session *session = argument;
 	/* zeros: a refusal never tells what was on the stack */
@@ -172,25 +173,25 @@ void session_receive(void *argument, const void *bytes, uint32_t length, intptr_
 
 	if (session->state != AMPH_SESSION_GREETING && session->state != AMPH_SESSION_OPEN &&
 	    session->state != AMPH_SESSION_CLOSING) {
-		session_drop_handle(handle);
+		amph_session_drop_handle(handle);
 		return;
 	}
 	session->count.received++;
 	amph_copy_from_shared(&message, bytes, length < sizeof(message) ? length : sizeof(message));
 	if (length < WIRE_HEADER_SIZE) {
 		session->count.rejected++;
-		session_drop_handle(handle);
+		amph_session_drop_handle(handle);
 		return;
 	}
 	if (message.header.type >= WIRE_HELLO && message.header.type <= WIRE_READY) {
-		session_drop_handle(handle);
-		session_greet(session, &message, length);
+		amph_session_drop_handle(handle);
+		amph_session_greet(session, &message, length);
 	} else if (session->state == AMPH_SESSION_GREETING) {
-		session_drop_handle(handle);
-		session_greet(session, &message, length);
+		amph_session_drop_handle(handle);
+		amph_session_greet(session, &message, length);
 	} else if (message.header.from != session->peer_epoch ||
 		   message.header.to != session->epoch) {
-		session_drop_handle(handle);
+		amph_session_drop_handle(handle);
 		receive_stale(session, &message);
 	} else {
 		receive_open(session, &message, length, handle);

@@ -9,25 +9,26 @@
 int amph_session_release(struct amph_session *session, struct amph_share *share, uint64_t deadline)
 {
 	struct wire_message message;
-	int error = session_usable(session);
+	int error = amph_session_usable(session);
 	bool offered;
 
 	if (error)
 		return error;
-	offered = session_has(session, share) && share->home && share->state == AMPH_SHARE_OFFERED;
-	if (!session_has(session, share) || (share->state != AMPH_SHARE_ACCEPTED && !offered))
+	offered = amph_session_has(session, share) && share->home &&
+		  share->state == AMPH_SHARE_OFFERED;
+	if (!amph_session_has(session, share) || (share->state != AMPH_SHARE_ACCEPTED && !offered))
 		return amph_refuse(&session->why, -EPERM, "the share is not to be released", 0, 0);
 	if (share->pass.returned && share->home)
 		return amph_refuse(&session->why, -EBUSY, "a pass still waits for its range",
 				   share->pass.offset, share->pass.length);
-	if (session_holds(share->shm, share->home ? share->attachment->bit : AMPH_HOLDER_CPU))
+	if (amph_session_holds(share->shm, share->home ? share->attachment->bit : AMPH_HOLDER_CPU))
 		return amph_refuse(&session->why, -EBUSY, "ranges are still out", 0, 0);
 	message.body.answer = (struct wire_answer){
 		.handle = share->handle,
 		.generation = share->generation,
 		.flags = share->home ? WIRE_SHARE_HOME : 0,
 	};
-	error = session_send(session, &message, WIRE_RELEASE, 0, -1, deadline);
+	error = amph_session_send(session, &message, WIRE_RELEASE, 0, -1, deadline);
 	if (!error) {
 		share->state = AMPH_SHARE_RELEASING;
 		share->accepted = !offered;

@@ -16,7 +16,7 @@ static struct amph_session_pending *pending(struct amph_session_pending *list, u
 	return NULL;
 }
 
-bool request_is_asked(const struct amph_session *session, uint32_t request)
+bool amph_request_is_asked(const struct amph_session *session, uint32_t request)
 {
 	for (uint32_t i = 0; i < AMPH_SESSION_REQUESTS; i++) {
 		if (session->asked[i].id == request)
@@ -25,8 +25,8 @@ bool request_is_asked(const struct amph_session *session, uint32_t request)
 	return false;
 }
 
-void request_answered(struct amph_session *session, uint32_t request, struct amph_share *share,
-		      int error)
+void amph_request_answered(struct amph_session *session, uint32_t request, struct amph_share *share,
+			   int error)
 {
 	const struct amph_session_events *events = session->config.events;
 	struct amph_session_pending *asked = request ? pending(session->asked, request) : NULL;
@@ -44,7 +44,7 @@ int amph_session_request(struct amph_session *session, const struct amph_session
 	struct amph_session_pending *asked = pending(session->asked, 0);
 	struct wire_message message;
 	uint32_t length = 0;
-	int error = session_usable(session);
+	int error = amph_session_usable(session);
 
 	if (error)
 		return error;
@@ -65,8 +65,8 @@ int amph_session_request(struct amph_session *session, const struct amph_session
 		.size = wanted->size,
 		.direction = wanted->direction,
 	};
-	wire_name_set(message.body.request.name, wanted->name);
-	error = session_send(session, &message, WIRE_REQUEST, 0, -1, deadline);
+	amph_wire_name_set(message.body.request.name, wanted->name);
+	error = amph_session_send(session, &message, WIRE_REQUEST, 0, -1, deadline);
 	if (error)
 		return error;
 	*request = session->next_request;
@@ -82,9 +82,9 @@ static int send_deny(struct amph_session *session, uint32_t request, int error, 
 
 	message.body.deny = (struct wire_deny){
 		.request = request,
-		.reason = wire_reason(error ? error : -EPERM),
+		.reason = amph_wire_reason(error ? error : -EPERM),
 	};
-	return session_send(session, &message, WIRE_DENY, 0, -1, deadline);
+	return amph_session_send(session, &message, WIRE_DENY, 0, -1, deadline);
 }
 
 static void forget_wanted(struct amph_session *session, struct amph_session_pending *wanted)
@@ -96,7 +96,7 @@ static void forget_wanted(struct amph_session *session, struct amph_session_pend
 int amph_session_deny(struct amph_session *session, uint32_t request, int error, uint64_t deadline)
 {
 	struct amph_session_pending *wanted = request ? pending(session->wanted, request) : NULL;
-	int result = session_usable(session);
+	int result = amph_session_usable(session);
 
 	if (result)
 		return result;
@@ -143,7 +143,7 @@ static int decide(struct amph_session *session, const struct wire_request *reque
 	return error;
 }
 
-void request_receive(struct amph_session *session, const struct wire_message *message)
+void amph_request_receive(struct amph_session *session, const struct wire_message *message)
 {
 	const struct wire_request *request = &message->body.request;
 	int error;
@@ -151,16 +151,17 @@ void request_receive(struct amph_session *session, const struct wire_message *me
 	if (message->header.type == WIRE_DENY) {
 		const struct wire_deny *deny = &message->body.deny;
 
-		if (!deny->request || !request_is_asked(session, deny->request))
-			session_reject(session, message, WIRE_NOT_FOUND);
+		if (!deny->request || !amph_request_is_asked(session, deny->request))
+			amph_session_reject(session, message, WIRE_NOT_FOUND);
 		else
-			request_answered(session, deny->request, NULL,
-					 deny->reason ? wire_error(deny->reason) : -EPERM);
+			amph_request_answered(session, deny->request, NULL,
+					      deny->reason ? amph_wire_error(deny->reason)
+							   : -EPERM);
 		return;
 	}
 	if (pending(session->wanted, request->request)) {
 		/* to deny it would answer the other request of that number */
-		session_reject(session, message, WIRE_EXISTS);
+		amph_session_reject(session, message, WIRE_EXISTS);
 		return;
 	}
 	error = decide(session, request);

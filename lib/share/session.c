@@ -56,11 +56,11 @@ int amph_session_init_checked(struct amph_session *session,
 	session->home.coherent = !config->cache;
 	session->home.cache = config->cache;
 	session->next_request = 1;
-	amph_channel_receive(config->channel, session_receive, session);
+	amph_channel_receive(config->channel, amph_session_receive, session);
 	return 0;
 }
 
-int session_usable(const struct amph_session *session)
+int amph_session_usable(const struct amph_session *session)
 {
 	if (session->state == AMPH_SESSION_OPEN)
 		return 0;
@@ -77,7 +77,7 @@ static int send_message(struct amph_session *session, struct wire_message *messa
 
 	message->header = (struct wire_header){
 		.type = (uint16_t)type,
-		.length = (uint16_t)wire_length(type, count),
+		.length = (uint16_t)amph_wire_length(type, count),
 		.sequence = sequence,
 		.from = session->epoch,
 		.to = to,
@@ -89,8 +89,8 @@ static int send_message(struct amph_session *session, struct wire_message *messa
 	return error;
 }
 
-int session_send(struct amph_session *session, struct wire_message *message, enum wire_type type,
-		 uint32_t count, intptr_t handle, uint64_t deadline)
+int amph_session_send(struct amph_session *session, struct wire_message *message,
+		      enum wire_type type, uint32_t count, intptr_t handle, uint64_t deadline)
 {
 	bool numbered = session->state == AMPH_SESSION_OPEN ||
 			session->state == AMPH_SESSION_CLOSING;
@@ -103,17 +103,18 @@ int session_send(struct amph_session *session, struct wire_message *message, enu
 	return error;
 }
 
-void session_answer(struct amph_session *session, struct wire_message *message, enum wire_type type)
+void amph_session_answer(struct amph_session *session, struct wire_message *message,
+			 enum wire_type type)
 {
-	int error =
-		session_send(session, message, type, 0, -1, amph_deadline(AMPH_SESSION_ANSWER_MS));
+	int error = amph_session_send(session, message, type, 0, -1,
+				      amph_deadline(AMPH_SESSION_ANSWER_MS));
 
 	if (error)
 		amph_session_lose(session, error, "an answer could not be sent");
 }
 
-void session_answer_share(struct amph_session *session, const struct amph_share *share,
-			  enum wire_type type, enum wire_reason reason)
+void amph_session_answer_share(struct amph_session *session, const struct amph_share *share,
+			       enum wire_type type, enum wire_reason reason)
 {
 	struct wire_message message;
 
@@ -124,7 +125,7 @@ void session_answer_share(struct amph_session *session, const struct amph_share 
 	};
 	if (share->home && (type == WIRE_RELEASE || type == WIRE_RELEASED))
 		message.body.answer.flags = WIRE_SHARE_HOME;
-	session_answer(session, &message, type);
+	amph_session_answer(session, &message, type);
 }
 
 /* What a refusal says about the message it refuses. */
@@ -137,7 +138,7 @@ static struct wire_reject reject_of(const struct wire_message *message, enum wir
 	};
 
 	/* a malformed message's body may not even be there */
-	if (message->header.length < wire_length(message->header.type, 0))
+	if (message->header.length < amph_wire_length(message->header.type, 0))
 		return reject;
 	switch (message->header.type) {
 	case WIRE_OFFER:
@@ -168,8 +169,8 @@ static struct wire_reject reject_of(const struct wire_message *message, enum wir
 	return reject;
 }
 
-void session_reject(struct amph_session *session, const struct wire_message *message,
-		    enum wire_reason reason)
+void amph_session_reject(struct amph_session *session, const struct wire_message *message,
+			 enum wire_reason reason)
 {
 	bool stamped = session->state == AMPH_SESSION_OPEN &&
 		       message->header.from == session->peer_epoch;
@@ -180,14 +181,14 @@ void session_reject(struct amph_session *session, const struct wire_message *mes
 		return; /* two sides that refuse each other's refusals would never end */
 	answer.body.reject = reject_of(message, reason);
 	if (stamped)
-		session_answer(session, &answer, WIRE_REJECT);
+		amph_session_answer(session, &answer, WIRE_REJECT);
 	else /* to a life that this session knows nothing of: nothing depends on it */
 		send_message(session, &answer, WIRE_REJECT, 0, 0, message->header.from, -1,
 			     amph_time_now());
 }
 
-void session_fill_handoff(struct wire_message *message, const struct amph_share *share,
-			  uint64_t offset, uint64_t length, uint64_t cookie, bool reading)
+void amph_session_fill_handoff(struct wire_message *message, const struct amph_share *share,
+			       uint64_t offset, uint64_t length, uint64_t cookie, bool reading)
 {
 	message->body.handoff = (struct wire_handoff){
 		.handle = share->handle,
@@ -200,7 +201,7 @@ void session_fill_handoff(struct wire_message *message, const struct amph_share 
 	};
 }
 
-void wire_name_set(char *field, const char *name)
+void amph_wire_name_set(char *field, const char *name)
 {
 	uint32_t i = 0;
 
@@ -212,7 +213,7 @@ void wire_name_set(char *field, const char *name)
 
 /* --- slots --- */
 
-struct amph_share *session_free_slot(struct amph_session *session)
+struct amph_share *amph_session_free_slot(struct amph_session *session)
 {
 	for (uint32_t i = 0; i < session->config.share_max; i++) {
 		struct amph_share *share = &session->config.shares[i];
@@ -224,8 +225,8 @@ struct amph_share *session_free_slot(struct amph_session *session)
 	return NULL;
 }
 
-struct amph_share *session_find(struct amph_session *session, bool home, uint32_t handle,
-				uint32_t generation)
+struct amph_share *amph_session_find(struct amph_session *session, bool home, uint32_t handle,
+				     uint32_t generation)
 {
 	for (uint32_t i = 0; i < session->config.share_max; i++) {
 		struct amph_share *share = &session->config.shares[i];
@@ -237,7 +238,7 @@ struct amph_share *session_find(struct amph_session *session, bool home, uint32_
 	return NULL;
 }
 
-bool session_has(const struct amph_session *session, const struct amph_share *share)
+bool amph_session_has(const struct amph_session *session, const struct amph_share *share)
 {
 	for (uint32_t i = 0; i < session->config.share_max; i++) {
 		if (share == &session->config.shares[i])
@@ -246,7 +247,7 @@ bool session_has(const struct amph_session *session, const struct amph_share *sh
 	return false;
 }
 
-bool session_holds(const struct amph_shm *shm, uint32_t bit)
+bool amph_session_holds(const struct amph_shm *shm, uint32_t bit)
 {
 	for (uint32_t i = 0; i < shm->range_count; i++) {
 		if (shm->storage.ranges[i].holders & bit)
@@ -255,7 +256,7 @@ bool session_holds(const struct amph_shm *shm, uint32_t bit)
 	return false;
 }
 
-void session_free_share(struct amph_session *session, struct amph_share *share)
+void amph_session_free_share(struct amph_session *session, struct amph_share *share)
 {
 	const struct amph_session_windows *windows = &session->config.windows;
 
@@ -266,7 +267,7 @@ void session_free_share(struct amph_session *session, struct amph_share *share)
 	} else {
 		void *va = share->va;
 
-		session_drop_handle(share->fd);
+		amph_session_drop_handle(share->fd);
 		share->fd = -1;
 		share->va = NULL;
 		if (share->shm) {
@@ -283,8 +284,8 @@ void session_free_share(struct amph_session *session, struct amph_share *share)
 	share->state = AMPH_SHARE_FREE;
 }
 
-void session_end_share(struct amph_session *session, struct amph_share *share,
-		       enum amph_share_state state, int error)
+void amph_session_end_share(struct amph_session *session, struct amph_share *share,
+			    enum amph_share_state state, int error)
 {
 	const struct amph_session_events *events = session->config.events;
 
@@ -296,5 +297,5 @@ void session_end_share(struct amph_session *session, struct amph_share *share,
 		events->answered(session, share);
 	/* the callback may have ended the session, and with it this */
 	if (share->state == state)
-		session_free_share(session, share);
+		amph_session_free_share(session, share);
 }

@@ -26,7 +26,7 @@ static int map_segments(void *argument, const struct amph_segment *segments, uin
 
 	(void)size;
 	(void)direction;
-	session_drop_handle(handle); /* addresses say it all */
+	amph_session_drop_handle(handle); /* addresses say it all */
 	for (uint32_t i = 0; i < count; i++) {
 		void *here;
 		int error = find(map, &segments[i], &here);

@@ -35,7 +35,7 @@ static const uint8_t body_sizes[] = {
 	[WIRE_GOODBYE] = sizeof(struct wire_deny),
 };
 
-uint32_t wire_length(uint32_t type, uint32_t count)
+uint32_t amph_wire_length(uint32_t type, uint32_t count)
 {
 	if (type >= sizeof(body_sizes) || body_sizes[type] == 0xff)
 		return 0;
@@ -149,10 +149,10 @@ static enum wire_reason check_request(const struct wire_request *request)
 	return request->size && direction_is_known(request->direction) ? WIRE_OK : WIRE_INVALID;
 }
 
-enum wire_reason wire_check(const struct wire_message *message, uint32_t length)
+enum wire_reason amph_wire_check(const struct wire_message *message, uint32_t length)
 {
 	uint32_t type = message->header.type;
-	uint32_t least = wire_length(type, 0);
+	uint32_t least = amph_wire_length(type, 0);
 	uint32_t count = 0;
 
 	if (!least)
@@ -167,7 +167,7 @@ enum wire_reason wire_check(const struct wire_message *message, uint32_t length)
 		count = message->body.segments.count;
 	/* count is the other side's: compare before it is multiplied */
 	if (count > (length - least) / sizeof(struct wire_segment) ||
-	    length != wire_length(type, count))
+	    length != amph_wire_length(type, count))
 		return WIRE_MALFORMED;
 
 	switch (type) {
@@ -216,7 +216,7 @@ static const struct {
 	{WIRE_TOO_LONG, EMSGSIZE},
 };
 
-enum wire_reason wire_reason(int error)
+enum wire_reason amph_wire_reason(int error)
 {
 	for (uint32_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
 		if (reasons[i].error == -error)
@@ -225,7 +225,7 @@ enum wire_reason wire_reason(int error)
 	return error ? WIRE_IO : WIRE_OK;
 }
 
-int wire_error(uint32_t reason)
+int amph_wire_error(uint32_t reason)
 {
 	for (uint32_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
 		if (reasons[i].reason == reason)

@@ -179,13 +179,13 @@ AMPH_STATIC_ASSERT(__builtin_offsetof(struct wire_segments, segments) == 16, "th
  * names, and ranges of single fields. length: as the channel says. The first WIRE_HEADER_SIZE bytes
  * must be there. Returns WIRE_OK, or the reason to refuse it.
  */
-enum wire_reason wire_check(const struct wire_message *message, uint32_t length);
+enum wire_reason amph_wire_check(const struct wire_message *message, uint32_t length);
 
 /* The length of a message of that type with `count` segments in it, or 0 for an unknown type. */
-uint32_t wire_length(uint32_t type, uint32_t count);
+uint32_t amph_wire_length(uint32_t type, uint32_t count);
 
 /* The reason on the wire of an error (-errno), and the error of a reason. */
-enum wire_reason wire_reason(int error);
-int wire_error(uint32_t reason);
+enum wire_reason amph_wire_reason(int error);
+int amph_wire_error(uint32_t reason);
 
 #endif

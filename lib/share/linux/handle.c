@@ -7,7 +7,7 @@
 
 #include "share/internal.h"
 
-void session_drop_handle(intptr_t handle)
+void amph_session_drop_handle(intptr_t handle)
 {
 	if (handle >= 0)
 		close((int)handle);

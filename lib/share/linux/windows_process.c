@@ -27,7 +27,7 @@ static int map_fd(void *argument, const struct amph_segment *segments, uint32_t 
 	if (!error)
 		error = amph_memfd_map((int)handle, segments[0].address, size,
 				       direction & AMPH_DEVICE_WRITES, va, &why);
-	session_drop_handle(handle); /* the mapping keeps the memory */
+	amph_session_drop_handle(handle); /* the mapping keeps the memory */
 	return error;
 }
 
