@@ -30,6 +30,7 @@ struct pair_side {
 	uint32_t waits;
 	int wait_error; /* what wait returns, if not 0 */
 	bool busy; /* polls instead of sleeping */
+	void (*on_wait)(struct pair_side *side); /* what happens meanwhile, in a single thread */
 };
 
 struct pair {
@@ -55,6 +56,8 @@ static inline int pair_wait(void *argument, uint64_t deadline)
 	side->waits++;
 	if (side->wait_error)
 		return side->wait_error;
+	if (side->on_wait)
+		side->on_wait(side);
 	if (side->busy)
 		sched_yield();
 	else
