@@ -10,81 +10,7 @@
 
 #include <cmocka.h>
 
-#include "support/rpmsg_pair.h"
-
-#define COUNT 4u
-#define SIZE  512u
-#define MAX   (SIZE - AMPH_RPMSG_HEADER)
-#define PAST  0 /* a deadline that is over */
-
-/* What a receiver of these tests saw last, and what it shall do. */
-struct inbox {
-	uint32_t count;
-	uint32_t length, source;
-	const void *data;
-	uint8_t bytes[SIZE];
-	void (*then)(struct inbox *inbox, struct amph_rpmsg_endpoint *endpoint);
-	struct amph_rpmsg_endpoint *other;
-	int result;
-};
-
-struct fixture {
-	struct pair pair;
-	struct pair_side *sides[2];
-	struct amph_rpmsg_endpoint endpoints[2]; /* 100 on the main side, 200 on the peer's */
-	struct inbox inboxes[2];
-};
-
-static void receive(struct amph_rpmsg_endpoint *endpoint, const void *data, uint32_t length,
-		    uint32_t source, void *argument)
-{
-	struct inbox *inbox = argument;
-
-	inbox->count++;
-	inbox->length = length;
-	inbox->source = source;
-	inbox->data = data;
-	assert_true(length <= sizeof(inbox->bytes));
-	if (length)
-		memcpy(inbox->bytes, data, length);
-	if (inbox->then)
-		inbox->then(inbox, endpoint);
-}
-
-static void open_sized(struct fixture *f, uint32_t count, uint32_t size)
-{
-	memset(f, 0, sizeof(*f));
-	pair_open(&f->pair, count, size);
-	f->sides[0] = &f->pair.main;
-	f->sides[1] = &f->pair.peer;
-	assert_int_equal(pair_start(&f->pair), 0);
-	for (int i = 0; i < 2; i++)
-		assert_int_equal(amph_rpmsg_endpoint_create(&f->sides[i]->rpmsg, &f->endpoints[i],
-							    "test", 100u + 100u * (uint32_t)i,
-							    200u - 100u * (uint32_t)i, receive,
-							    &f->inboxes[i], false, PAST),
-				 0);
-}
-
-static void open_fixture(struct fixture *f)
-{
-	open_sized(f, COUNT, SIZE);
-}
-
-static void close_fixture(struct fixture *f)
-{
-	pair_close(&f->pair);
-}
-
-static int poll_side(struct fixture *f, int side)
-{
-	return amph_rpmsg_poll(&f->sides[side]->rpmsg);
-}
-
-static int send(struct fixture *f, int side, const void *data, uint32_t length)
-{
-	return amph_rpmsg_send(&f->endpoints[side], data, length, PAST);
-}
+#include "support/rpmsg_fixture.h"
 
 static void messages_of_all_sizes_cross_both_ways(void **state)
 {
@@ -490,7 +416,8 @@ static void a_loan_ends_once(void **state)
 		assert_int_equal(amph_rpmsg_send_loan(&f.endpoints[side], &copy, 999, 1), -EINVAL);
 		assert_int_equal(poll_side(&f, !side), 0);
 
-		wrong = (struct amph_rpmsg_loan){.payload = f.pair.buffers, .size = 1, .id = (uint16_t)COUNT};
+		wrong = (struct amph_rpmsg_loan){
+			.payload = f.pair.buffers, .size = 1, .id = (uint16_t)COUNT};
 		assert_int_equal(amph_rpmsg_give_back(rpmsg, &wrong), -EINVAL);
 		wrong.id = 0xffff;
 		assert_int_equal(amph_rpmsg_send_loan(&f.endpoints[side], &wrong, 999, 1), -EINVAL);
