@@ -8,10 +8,11 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 
 say = @printf '\n== %s\n'
-build = cmake --preset $(1) $(if $(V),,--log-level=WARNING) && cmake --build --preset $(1) -j $(JOBS)
+build = cmake --preset $(1) $(if $(V),,--log-level=WARNING >/dev/null) && \
+	cmake --build --preset $(1) -j $(JOBS) $(if $(2),--target $(2)) $(if $(V),,-- --quiet)
 ctest = ctest --test-dir $(1) --output-on-failure --no-tests=error -j $(JOBS)
 
-.PHONY: all demo test test-slow check lint format-check format tidy cppcheck asan tsan coverage \
+.PHONY: all demo test test-slow check lint format-check format tidy cppcheck clang asan tsan coverage \
 	fuzz fuzz-coverage firmware size install clean help packages packages-test packages-check
 
 all: packages
@@ -27,6 +28,7 @@ help:
 #: make test-slow      the tests that make test leaves out: slow and threads
 #: make check         every lane below, as CI does
 #: make lint          formatting, clang-tidy, cppcheck (format-check, tidy, cppcheck: one of them)
+#: make clang         compile everything with clang
 #: make asan          the quick tests with AddressSanitizer and UndefinedBehaviorSanitizer
 #: make tsan          the quick and the threads tests with ThreadSanitizer
 #: make coverage      line coverage of the portable core -> build/coverage/report (95 % or it fails)
@@ -96,14 +98,18 @@ coverage: packages-check
 	@$(call build,coverage)
 	@scripts/coverage build/coverage $(call ctest,build/coverage) -L quick
 
+clang: packages-check
+	$(say) 'clang: everything compiles without a warning of clang either'
+	@$(call build,fuzz)
+
 fuzz: packages-check
 	$(say) 'fuzz: every fuzzer for $(TIME) seconds'
-	@$(call build,fuzz)
+	@$(call build,fuzz,fuzzers)
 	@scripts/fuzz build/fuzz $(TIME) $(JOBS)
 
 fuzz-coverage: packages-check
 	$(say) 'fuzz-coverage: branch coverage of the parsers by the corpora'
-	@$(call build,fuzz)
+	@$(call build,fuzz,fuzzers)
 	@scripts/fuzz-coverage build/fuzz
 
 firmware: packages-check

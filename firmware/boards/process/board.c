@@ -63,7 +63,7 @@ static uint64_t number_from(const char *name, uint64_t max)
 	return value;
 }
 
-static void fail(const char *what)
+static _Noreturn void fail(const char *what)
 {
 	fprintf(stderr, "edge-process: %s\n", what);
 	exit(EXIT_USAGE);
