@@ -52,7 +52,7 @@ packages-check:
 
 demo: all
 	$(say) 'demo: a picture to a coprocessor and back, zero copy'
-	build/bin/amphora demo
+	build/bin/amphora demo --output build/amphora-edges.png
 
 test: packages-test all
 	$(say) 'test: quick tests, and tests with a coprocessor in QEMU'

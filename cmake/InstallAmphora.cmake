@@ -18,8 +18,8 @@ foreach(section 1 3 7)
 		install(FILES ${pages} DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section})
 	endif()
 endforeach()
-install(DIRECTORY ${PROJECT_BINARY_DIR}/share/amphora/firmware/ USE_SOURCE_PERMISSIONS OPTIONAL
-	DESTINATION ${CMAKE_INSTALL_DATADIR}/amphora/firmware)
+install(DIRECTORY ${PROJECT_BINARY_DIR}/share/amphora/ USE_SOURCE_PERMISSIONS OPTIONAL
+	DESTINATION ${CMAKE_INSTALL_DATADIR}/amphora)
 
 # pkg-config: relative to the .pc file, so that an installed tree can be moved.
 file(RELATIVE_PATH amphora_pc_prefix /prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig /prefix)

@@ -34,6 +34,9 @@ done
 if [ -x "$build/bin/amphora" ]; then
 	[ -x "$prefix/bin/amphora" ] || fail "bin/amphora is missing"
 	"$prefix/bin/amphora" --version | grep -q '[0-9]' || fail "bin/amphora --version"
+	"$prefix/bin/amphora" demo --coprocessor process --output "$folder/edges.png" >"$folder/log" ||
+		{ cat "$folder/log"; fail "the installed demo"; }
+	grep -q "$prefix/share/amphora" "$folder/log" || fail "the demo did not use the installed firmware"
 fi
 
 strange=$(nm -D --defined-only "$libraries/libamphora.so" | awk '$3 !~ /^amph_/ { print $3 }')
