@@ -12,12 +12,10 @@ static bool alone(uint32_t holders)
 
 static int check_record(const struct amph_shm *shm, const struct amph_range *range)
 {
-	uint32_t readers = AMPH_HOLDER_CPU | (shm->home ? shm->home->bit : 0);
-
 	if (!range->length || !range->holders || range->holders & ~shm->attachment_bits)
 		return -EFAULT;
-	/* shared means: this side's CPU, the home where there is one, and at least two in all */
-	if (range->reading && (alone(range->holders) || readers & ~range->holders))
+	/* shared means: this side's CPU and somebody else */
+	if (range->reading && (alone(range->holders) || !(range->holders & AMPH_HOLDER_CPU)))
 		return -EFAULT;
 	if (!range->reading && !alone(range->holders))
 		return -EFAULT;

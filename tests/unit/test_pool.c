@@ -250,9 +250,9 @@ static void check_finds_every_kind_of_damage(void **state)
 	pool = f.pool;
 	memcpy(blocks, f.blocks, sizeof(blocks));
 
-#define DAMAGE(statement)                                                  \
+#define DAMAGE(...)                                                        \
 	do {                                                               \
-		statement;                                                 \
+		__VA_ARGS__;                                               \
 		assert_int_equal(amph_pool_check(&f.pool, &why), -EFAULT); \
 		assert_non_null(why.what);                                 \
 		f.pool = pool;                                             \
