@@ -45,7 +45,7 @@ static void tick(struct amph_session *session)
 	int error;
 
 	if (now >= loss_due(session)) {
-		amph_session_lose(session, -ETIMEDOUT, "the other side was silent for too long");
+		amph_session_lose(session, -EPIPE, "the other side was silent for too long");
 		return;
 	}
 	if (now < beat_due(session))

@@ -10,9 +10,11 @@
 
 #include <argp.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -182,6 +184,7 @@ static int run_after_give(struct job *job)
 	if (!child) {
 		char text[24];
 
+		prctl(PR_SET_PDEATHSIG, SIGKILL); /* nothing of a killed demo stays behind */
 		setenv("AMPHORA_DRAM", job->report.dram_path, 1);
 		for (size_t i = 0; i < sizeof(variables) / sizeof(variables[0]); i++) {
 			snprintf(text, sizeof(text), "0x%" PRIx64, variables[i].value);

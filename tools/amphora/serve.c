@@ -27,7 +27,7 @@
 #define TICK_MS	     100
 #define HEARTBEAT_MS 1000
 #define RETURN_MS    2000
-#define GREETING_MS 5000
+#define GREETING_MS  5000
 
 struct options {
 	const char *path;

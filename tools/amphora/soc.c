@@ -234,6 +234,12 @@ static int load(struct coprocessor *coprocessor)
 		return fail(coprocessor->soc, status, "%s: can't be loaded: %s",
 			    coprocessor->firmware,
 			    tool_why(&coprocessor->rproc.why, status, why, sizeof(why)));
+	if (coprocessor->kind == COPROCESSOR_PROCESS && !coprocessor->rproc.table.size) {
+		amph_rproc_stop(&coprocessor->rproc, amph_deadline(1000));
+		return fail(coprocessor->soc, -ENOEXEC,
+			    "%s: a program without a section .resource_table is no firmware",
+			    coprocessor->firmware);
+	}
 	return 0;
 }
 
