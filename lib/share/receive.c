@@ -55,6 +55,9 @@ static void receive_rejected(struct amph_session *session, const struct wire_mes
 {
 	const struct wire_reject *reject = &message->body.reject;
 
+	/* the first copy counted, or it was never of this session: what was said holds */
+	if (reject->reason == WIRE_REPLAY || reject->reason == WIRE_STALE)
+		return;
 	switch (reject->type) {
 	case WIRE_OFFER:
 	case WIRE_SEGMENTS:
