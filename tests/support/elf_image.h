@@ -18,7 +18,7 @@
 struct image {
 	uint32_t bits;
 	uint32_t size;
-	uint8_t bytes[IMAGE_MAX];
+	_Alignas(8) uint8_t bytes[IMAGE_MAX];
 };
 
 static const char image_names[] = "\0.resource_table\0.names";
