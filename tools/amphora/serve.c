@@ -24,6 +24,7 @@
 #define CLIENTS	     16
 #define SHARES	     16
 #define RANGES	     16
+#define SEGMENTS     32
 #define TICK_MS	     100
 #define HEARTBEAT_MS 1000
 #define RETURN_MS    2000
@@ -43,7 +44,7 @@ struct client {
 	struct amph_channel_socket channel;
 	struct amph_target target; /* what we would offer to; we never do */
 	struct amph_share shares[SHARES];
-	struct amph_segment segments[SHARES];
+	struct amph_segment segments[SHARES * SEGMENTS];
 	struct amph_range ranges[SHARES * RANGES];
 	struct amph_session session;
 };
@@ -159,7 +160,7 @@ static int client_open(struct client *client, int fd)
 		.shares = client->shares,
 		.share_max = SHARES,
 		.segments = client->segments,
-		.segments_per_share = 1,
+		.segments_per_share = SEGMENTS,
 		.ranges = client->ranges,
 		.ranges_per_share = RANGES,
 		.events = &events,
