@@ -59,6 +59,9 @@ static int check_size(int fd, uint64_t offset, uint64_t size, struct amph_why *w
 				   offset, page);
 	if (fstat(fd, &status))
 		return amph_refuse(why, -errno, "the memory's size is not known", (uint64_t)fd, 0);
+	if ((size_t)size != size)
+		return amph_refuse(why, -ERANGE, "more memory than this process can map", size,
+				   SIZE_MAX);
 	if (offset > (uint64_t)status.st_size || size > (uint64_t)status.st_size - offset)
 		return amph_refuse(why, -ERANGE, "the memory is smaller", size,
 				   (uint64_t)status.st_size);
