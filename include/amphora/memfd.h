@@ -19,14 +19,20 @@ extern "C" {
  * Buffers of their own memfd, named "memfd:...": sealed against shrinking and growing at open;
  * AMPH_SHM_HUGE asks for huge pages; AMPH_SHM_READ_ONLY seals it so that from the moment it is open
  * only the opener's own, already made mapping can write: no fd of it, reopened or passed, ever can.
+ * (Who may trace the opener can write through /proc/PID/mem, as into all of its memory.)
+ * -ENOMEM: too little memory or too few huge pages set aside; -ENOTSUP: no huge pages on this system,
+ * or AMPH_SHM_NOT_CACHED. The mapping is kept out of children, the fd is closed on exec.
  */
 void amph_provider_memfd_init(struct amph_provider *provider);
 
 /*
- * Opens a buffer over a foreign fd: `size` bytes from `offset`, a multiple of the page size.
- * The fd is duplicated. Refuses what could still shrink (-EPERM), what is too small (-ERANGE), what
- * can't be mapped (-ENOTSUP or the error of mmap). flags: AMPH_SHM_READ_ONLY maps it read-only.
- * The rest as amph_shm_open(); name "import:...".
+ * Opens a buffer over a foreign fd: `size` bytes from `offset`, a multiple of the memory's page size.
+ * The fd is duplicated. Only a memfd with F_SEAL_SHRINK is taken: everything else, a file or a memfd,
+ * could still shrink and kill whoever touches it (-EPERM); huge pages also when they could still be
+ * punched out, so they can be shared for reading only. Refuses what is too small (-ERANGE), writing to
+ * what is sealed against it (-EROFS), dma-bufs, which need a sync of their own (-ENOTSUP), and what the
+ * kernel does not map (-EBADF, -EACCES, ...). flags: AMPH_SHM_READ_ONLY maps it read-only, others are
+ * -ENOTSUP. The rest as amph_shm_open(); name "import:...", else -EINVAL.
  */
 int amph_shm_open_fd(struct amph_memory *memory, struct amph_shm *shm,
 		     const struct amph_shm_storage *storage, const char *name, int fd,
@@ -34,7 +40,8 @@ int amph_shm_open_fd(struct amph_memory *memory, struct amph_shm *shm,
 
 /*
  * The mapping alone, for an importer's window hook: maps `size` bytes of a foreign fd shared.
- * writable: asks for writing. The same refusals. Unmap with amph_memfd_unmap().
+ * writable: asks for writing. The same refusals; the reason in *why. Children do not inherit the
+ * mapping. Unmap with amph_memfd_unmap() and the same size: 0, or the error of munmap.
  */
 int amph_memfd_map(int fd, uint64_t offset, uint64_t size, int writable, void **va,
 		   struct amph_why *why);

@@ -3,21 +3,17 @@
  * Checking a buffer: every invariant of its records, for tests and for whoever suspects a bug.
  * Memory layer; freestanding; reads only.
  */
-#include "memory/internal.h"
-
-static bool alone(uint32_t holders)
-{
-	return !(holders & (holders - 1));
-}
+#include "memory/range.h"
 
 static int check_record(const struct amph_shm *shm, const struct amph_range *range)
 {
 	if (!range->length || !range->holders || range->holders & ~shm->attachment_bits)
 		return -EFAULT;
 	/* shared means: this side's CPU and somebody else */
-	if (range->reading && (alone(range->holders) || !(range->holders & AMPH_HOLDER_CPU)))
+	if (range->reading &&
+	    (amph_range_alone(range->holders) || !(range->holders & AMPH_HOLDER_CPU)))
 		return -EFAULT;
-	if (!range->reading && !alone(range->holders))
+	if (!range->reading && !amph_range_alone(range->holders))
 		return -EFAULT;
 	if (range->written && range->holders & AMPH_HOLDER_CPU)
 		return -EFAULT;
@@ -51,7 +47,8 @@ static int check_attachments(const struct amph_shm *shm)
 	bool home = !shm->home;
 
 	for (const struct amph_attachment *a = shm->attachments; a; a = a->next) {
-		if (a->shm != shm || !a->bit || !alone(a->bit) || bits & a->bit || !a->granule)
+		if (a->shm != shm || !a->bit || !amph_range_alone(a->bit) || bits & a->bit ||
+		    !a->granule)
 			return -EFAULT;
 		if (a->segment_count &&
 		    amph_segments_check(a->segments, a->segment_count, shm->size, NULL))

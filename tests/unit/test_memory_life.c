@@ -296,6 +296,39 @@ static void attachments_end_in_any_order(void **state)
 	fixture_free(&f);
 }
 
+static void a_target_keeps_the_buffers_that_stay_attached(void **state)
+{
+	struct amph_range ranges[3];
+	struct amph_segment segments[3];
+	struct amph_attachment attachments[3];
+	struct amph_shm shm[3];
+	const char *const names[] = {"test:a", "test:b", "test:c"};
+	struct fixture f;
+
+	(void)state;
+	fixture_init(&f, 1);
+	for (int k = 0; k < 3; k++) {
+		struct amph_shm_storage storage = {.ranges = &ranges[k], .range_max = 1};
+
+		assert_int_equal(amph_shm_open(&f.memory, &shm[k], &storage, names[k], 1, 0), 0);
+		assert_int_equal(amph_shm_attach(&shm[k], &f.a.target, AMPH_DEVICE_READS,
+						 AMPH_SYNC_MESSAGES, &attachments[k], &segments[k],
+						 1),
+				 0);
+	}
+	assert_int_equal(amph_shm_detach(&attachments[0]), 0);
+	assert_ptr_equal(f.a.target.attachments, &attachments[2]);
+	assert_ptr_equal(attachments[2].target_next, &attachments[1]);
+	assert_null(attachments[1].target_next);
+	/* all the rest is lost with it */
+	amph_target_lost(&f.a.target);
+	assert_int_equal(f.a.target.quarantine_size, 2);
+	amph_target_off(&f.a.target);
+	for (int k = 0; k < 3; k++)
+		assert_int_equal(amph_shm_put(&shm[k]), 0);
+	fixture_free(&f);
+}
+
 /* --- lost targets --- */
 
 static void a_lost_target_keeps_the_memory_until_it_is_proved_off(void **state)
@@ -623,6 +656,28 @@ static void an_import_whose_home_is_lost_can_be_put(void **state)
 
 /* --- forks --- */
 
+/* The same in this process, as if it were a child. */
+static void a_context_of_another_process_is_refused(void **state)
+{
+	struct amph_shm other;
+	struct amph_range range;
+	struct amph_shm_storage storage = {.ranges = &range, .range_max = 1};
+	struct fixture f;
+
+	(void)state;
+	fixture_init(&f, 4);
+	fixture_open(&f, 100, 0);
+	assert_int_equal(fixture_attach(&f, &f.a, AMPH_DEVICE_READS), 0);
+	f.memory.fork_generation++;
+	assert_refused(amph_shm_put(&f.shm), -EPERM, &f.shm);
+	assert_refused(amph_shm_detach(&f.to_a), -EPERM, &f.shm);
+	assert_refused(amph_shm_open(&f.memory, &other, &storage, "test:x", 1, 0), -EPERM, &other);
+	f.memory.fork_generation--;
+	assert_int_equal(amph_shm_detach(&f.to_a), 0);
+	assert_int_equal(amph_shm_put(&f.shm), 0);
+	fixture_free(&f);
+}
+
 static void use_after_fork_is_refused(void **state)
 {
 	struct amph_shm other, *found;
@@ -749,6 +804,7 @@ int main(void)
 		cmocka_unit_test(lists_keep_every_buffer_whatever_the_order),
 		cmocka_unit_test(an_attached_buffer_cannot_be_put),
 		cmocka_unit_test(attachments_end_in_any_order),
+		cmocka_unit_test(a_target_keeps_the_buffers_that_stay_attached),
 		cmocka_unit_test(a_lost_target_keeps_the_memory_until_it_is_proved_off),
 		cmocka_unit_test(an_abandoned_buffer_waits_for_every_target),
 		cmocka_unit_test(abandoning_what_nobody_reaches_closes_at_once),
@@ -758,6 +814,7 @@ int main(void)
 		cmocka_unit_test(an_import_for_reading_is_never_written),
 		cmocka_unit_test(imports_that_make_no_sense_are_refused),
 		cmocka_unit_test(an_import_whose_home_is_lost_can_be_put),
+		cmocka_unit_test(a_context_of_another_process_is_refused),
 		cmocka_unit_test(use_after_fork_is_refused),
 		cmocka_unit_test(check_finds_every_kind_of_damage),
 	};

@@ -19,8 +19,8 @@
 
 #define WRITE_SEALS (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)
 
-/* Only a memfd can promise to keep its size: by its seals. */
-static int check_kind(int fd, int writable, struct amph_why *why)
+/* Only a memfd can promise to keep its size: by its seals. *page: bytes of a page of its memory. */
+static int check_kind(int fd, int writable, uint64_t *page, struct amph_why *why)
 {
 	struct statfs system;
 	int seals;
@@ -44,12 +44,12 @@ static int check_kind(int fd, int writable, struct amph_why *why)
 	if (writable && seals & WRITE_SEALS)
 		return amph_refuse(why, -EROFS, "the memfd is sealed against writing",
 				   (uint64_t)seals, 0);
+	*page = (uint64_t)system.f_bsize;
 	return 0;
 }
 
-static int check_size(int fd, uint64_t offset, uint64_t size, struct amph_why *why)
+static int check_size(int fd, uint64_t offset, uint64_t size, uint64_t page, struct amph_why *why)
 {
-	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
 	struct stat status;
 
 	if (!size)
@@ -71,18 +71,20 @@ static int check_size(int fd, uint64_t offset, uint64_t size, struct amph_why *w
 int amph_memfd_map(int fd, uint64_t offset, uint64_t size, int writable, void **va,
 		   struct amph_why *why)
 {
-	int error = check_kind(fd, writable, why);
+	uint64_t page = 0;
+	int error = check_kind(fd, writable, &page, why);
 	void *mapping;
 
 	if (!error)
-		error = check_size(fd, offset, size, why);
+		error = check_size(fd, offset, size, page, why);
 	if (error)
 		return error;
 	mapping = mmap(NULL, (size_t)size, writable ? PROT_READ | PROT_WRITE : PROT_READ,
 		       MAP_SHARED, fd, (off_t)offset);
 	if (mapping == MAP_FAILED)
 		return amph_refuse(why, -errno, "the memory can't be mapped", offset, size);
-	if (madvise(mapping, (size_t)size, MADV_DONTFORK)) {
+	/* huge pages take advice only whole */
+	if (madvise(mapping, (size_t)((size + page - 1) / page * page), MADV_DONTFORK)) {
 		error = -errno;
 		amph_memfd_unmap(mapping, size);
 		return amph_refuse(why, error, "the mapping can't be kept out of children", 0, 0);
