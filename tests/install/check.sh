@@ -49,6 +49,8 @@ flags=(-std=c11 -Wall -Wextra -Werror "$outside/outside.c")
 # shellcheck disable=SC2046 # pkg-config's words are words
 "$cc" "${flags[@]}" -o "$folder/by-pkg-config" $(pkg-config --cflags --libs amphora)
 "$folder/by-pkg-config" || fail "by pkg-config, shared"
+[ "$("$folder/by-pkg-config")" = "amphora $(pkg-config --modversion amphora)" ] ||
+	fail "CMakeLists.txt and version.h differ in the version"
 ldd "$folder/by-pkg-config" | grep -q "$libraries/libamphora.so" || fail "not linked to the shared library"
 
 # shellcheck disable=SC2046
