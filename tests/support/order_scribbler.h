@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Test code: an order.h checker (AMPH_ORDER_CHECKER). The peer's worst timing, made certain: as soon
+ * as a piece of shared memory has been read, the other side changes it. Code that reads anything
+ * twice, or re-reads what it has checked, gets the second value.
+ *
+ * Only flags, indices and event words are left alone: those are read again and again, by design.
+ */
+#ifndef TESTS_SUPPORT_ORDER_SCRIBBLER_H
+#define TESTS_SUPPORT_ORDER_SCRIBBLER_H
+
+/* Called after each read of shared memory; may write there. */
+extern void (*order_was_read)(void *shared, size_t length);
+
+static inline uint16_t order_read16(const uint16_t *word, int order)
+{
+	uint16_t value = order ? __atomic_load_n(word, __ATOMIC_ACQUIRE)
+			       : __atomic_load_n(word, __ATOMIC_RELAXED);
+
+	if (order_was_read)
+		order_was_read((void *)(uintptr_t)word, sizeof(*word));
+	return value;
+}
+
+static inline uint16_t amph_load16(const uint16_t *word)
+{
+	return order_read16(word, 0);
+}
+
+static inline uint16_t amph_load16_acquire(const uint16_t *word)
+{
+	return order_read16(word, 1);
+}
+
+static inline uint32_t amph_load32(const uint32_t *word)
+{
+	return __atomic_load_n(word, __ATOMIC_RELAXED);
+}
+
+static inline uint32_t amph_load32_acquire(const uint32_t *word)
+{
+	return __atomic_load_n(word, __ATOMIC_ACQUIRE);
+}
+
+static inline void amph_store16(uint16_t *word, uint16_t value)
+{
+	__atomic_store_n(word, value, __ATOMIC_RELAXED);
+}
+
+static inline void amph_store32(uint32_t *word, uint32_t value)
+{
+	__atomic_store_n(word, value, __ATOMIC_RELAXED);
+}
+
+static inline void amph_store16_release(uint16_t *word, uint16_t value)
+{
+	__atomic_store_n(word, value, __ATOMIC_RELEASE);
+}
+
+static inline void amph_store32_release(uint32_t *word, uint32_t value)
+{
+	__atomic_store_n(word, value, __ATOMIC_RELEASE);
+}
+
+static inline void amph_copy_from_shared(void *local, const void *shared, size_t length)
+{
+	__builtin_memcpy(local, shared, length);
+	__asm__ volatile("" : : "r"(local) : "memory");
+	if (order_was_read)
+		order_was_read((void *)(uintptr_t)shared, length);
+}
+
+static inline void amph_copy_to_shared(void *shared, const void *local, size_t length)
+{
+	__builtin_memcpy(shared, local, length);
+	__asm__ volatile("" : : "r"(shared) : "memory");
+}
+
+#endif
