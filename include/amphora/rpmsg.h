@@ -66,8 +66,9 @@ struct amph_rpmsg_config {
 	bool event_index; /* VIRTIO_RING_F_EVENT_IDX was negotiated */
 	bool name_service; /* VIRTIO_RPMSG_F_NS was negotiated */
 	/*
-	 * Ring for what was given even when the other side asks for silence: rpmsg-lite's main side
-	 * asks for it at its start and never takes that back, and yet sleeps until a doorbell.
+	 * Ring for what was given even when the other side asks for silence. For those who ask and sleep
+	 * all the same: rpmsg-lite's main side asks at its start and never takes that back; OpenAMP
+	 * never moves its event word on, once the event index is negotiated (docs/interop.md).
 	 */
 	bool ring_always;
 	/* Rings the other side's doorbell for a queue. Must not block. */
