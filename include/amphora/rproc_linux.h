@@ -41,8 +41,9 @@ void amph_dram_close(struct amph_dram *dram);
 struct amph_child {
 	int owner; /* the process that started it: use after fork is refused; 0: none was started */
 	uintptr_t keeper; /* the thread that forked it and waits for its end */
-	struct amph_lock lock; /* of the next three */
-	int pid; /* 0: none, or reaped */
+	int pid; /* from a start to a stop; 0: none */
+	struct amph_lock lock; /* of the next three, until a wait has said -EPIPE */
+	bool reaped; /* its pid is nobody's, or somebody else's */
 	int status_code, status_value; /* si_code and si_status of its end, 0 before */
 	int mailbox; /* doorbell socket: a byte is a notify id */
 	int error_text; /* what it writes to stderr: a pipe that never blocks it */

@@ -156,7 +156,7 @@ static void *keep(void *argument)
 	amph_lock_acquire(&child->lock);
 	while (pid > 0 && waitid(P_PID, (id_t)pid, &info, WEXITED) && errno == EINTR)
 		;
-	child->pid = 0;
+	child->reaped = true;
 	child->status_code = info.si_code;
 	child->status_value = info.si_status;
 	amph_lock_release(&child->lock);
@@ -208,6 +208,7 @@ static void close_all(struct amph_child *child)
 	amph_child_close(&child->error_text);
 	amph_child_close(&child->ended);
 	child->owner = 0;
+	child->pid = 0;
 }
 
 int amph_child_start(struct amph_child *child, const struct amph_child_plan *plan, int mailbox)
@@ -230,6 +231,9 @@ int amph_child_start(struct amph_child *child, const struct amph_child_plan *pla
 		while (read(reported, &failed, sizeof(failed)) < 0 && errno == EINTR)
 			;
 		child->owner = getpid();
+		/* from here on the keeper leaves the pid alone, and this thread may read it */
+		amph_lock_acquire(&child->lock);
+		amph_lock_release(&child->lock);
 	}
 	amph_child_close(&launch.null);
 	amph_child_close(&reported);
@@ -249,7 +253,7 @@ int amph_child_stop(struct amph_child *child, uint64_t deadline)
 	if (child->owner != getpid())
 		return -ESTALE;
 	amph_lock_acquire(&child->lock);
-	if (child->pid)
+	if (child->pid && !child->reaped)
 		kill(child->pid, SIGKILL);
 	amph_lock_release(&child->lock);
 	int error = amph_child_poll(child->ended, deadline);
