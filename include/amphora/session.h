@@ -244,7 +244,7 @@ int amph_session_poll(struct amph_session *session, uint64_t deadline);
  * Returns 0 and *share (state OFFERED; the answer comes by `answered`), -ENOSPC (slots), -ENOTCONN,
  * -EBUSY (that attachment is offered already), -EINVAL (attached to another target), -ENOENT (no such
  * request), -EDQUOT (larger than what was requested, and past the quota), -ENOTSUP (a way to sync that
- * needs more than messages; or no fd to send), -EPERM (the session is closing), -ETIMEDOUT. The caller
+ * needs more than messages; or no fd to send), -ENAMETOOLONG (63 characters), -EPERM (the session is closing), -ETIMEDOUT. The caller
  * keeps shm and attachment alive until released or refused. When only a part of a long segment list
  * could be sent by the deadline, the session is lost.
  */

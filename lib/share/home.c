@@ -20,6 +20,10 @@ static int check_offer(struct amph_session *session, const struct amph_attachmen
 	if (attachment->method != AMPH_SYNC_MESSAGES)
 		return amph_refuse(&session->why, -ENOTSUP, "this way to sync needs a queue",
 				   attachment->method, AMPH_SYNC_MESSAGES);
+	if (amph_wire_name_length(attachment->shm->name) >= WIRE_NAME_MAX)
+		return amph_refuse(&session->why, -ENAMETOOLONG,
+				   "the buffer's name is too long for a message", 0,
+				   WIRE_NAME_MAX - 1);
 	if (config->handles && attachment->shm->handle < 0)
 		return amph_refuse(&session->why, -ENOTSUP, "the buffer has no fd to send", 0, 0);
 	for (uint32_t i = 0; i < config->share_max; i++) {

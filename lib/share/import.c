@@ -119,7 +119,7 @@ static int check_offer(const struct amph_session *session, const struct wire_off
 		return -EINVAL; /* the two sides would share a cache line */
 	if (offer->request && !amph_request_is_asked(session, offer->request))
 		return -ENOENT;
-	if (offer->name[AMPH_NAME_MAX - 1] && AMPH_NAME_MAX < WIRE_NAME_MAX)
+	if (amph_wire_name_length(offer->name) >= AMPH_NAME_MAX)
 		return -ENAMETOOLONG;
 	return 0;
 }

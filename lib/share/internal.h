@@ -73,9 +73,6 @@ bool amph_request_is_asked(const struct amph_session *session, uint32_t request)
 void amph_request_answered(struct amph_session *session, uint32_t request, struct amph_share *share,
 			   int error);
 
-/* Copies a name into a field of WIRE_NAME_MAX bytes, the rest zero. */
-void amph_wire_name_set(char *field, const char *name);
-
 /* Ends what a dropped message brought along: closes an fd. Each port defines it. */
 void amph_session_drop_handle(intptr_t handle);
 

@@ -38,21 +38,27 @@ void amph_request_answered(struct amph_session *session, uint32_t request, struc
 		events->granted(session, request, share, error);
 }
 
+/* What the application left in its struct may have no end. */
+static bool name_ends(const char *name)
+{
+	for (uint32_t i = 0; i < AMPH_NAME_MAX && i < WIRE_NAME_MAX; i++) {
+		if (!name[i])
+			return true;
+	}
+	return false;
+}
+
 int amph_session_request(struct amph_session *session, const struct amph_session_request *wanted,
 			 uint64_t deadline, uint32_t *request)
 {
 	struct amph_session_pending *asked = pending(session->asked, 0);
 	struct wire_message message;
-	uint32_t length = 0;
 	int error = amph_session_usable(session);
 
 	if (error)
 		return error;
-	while (length < AMPH_NAME_MAX && wanted->name[length])
-		length++;
 	if (!wanted->size || !wanted->direction ||
-	    (wanted->direction & ~(uint32_t)AMPH_DEVICE_READS_WRITES) || length == AMPH_NAME_MAX ||
-	    length >= WIRE_NAME_MAX)
+	    (wanted->direction & ~(uint32_t)AMPH_DEVICE_READS_WRITES) || !name_ends(wanted->name))
 		return amph_refuse(&session->why, -EINVAL,
 				   "a request needs a size, a direction and a name that ends",
 				   wanted->size, wanted->direction);
@@ -129,10 +135,10 @@ static int decide(struct amph_session *session, const struct wire_request *reque
 		return -ENOSPC;
 	if (request->size > session->config.quota - session->granted_size)
 		return -EDQUOT;
-	for (uint32_t i = 0; i < AMPH_NAME_MAX && i < WIRE_NAME_MAX; i++)
-		asked.name[i] = request->name[i];
-	if (asked.name[AMPH_NAME_MAX - 1])
+	if (amph_wire_name_length(request->name) >= AMPH_NAME_MAX)
 		return -ENAMETOOLONG;
+	for (uint32_t i = 0; request->name[i]; i++)
+		asked.name[i] = request->name[i];
 	/* reserved before the policy is asked: it may offer at once */
 	*wanted = (struct amph_session_pending){asked.id, asked.size};
 	session->granted_size += asked.size;

@@ -201,16 +201,6 @@ void amph_session_fill_handoff(struct wire_message *message, const struct amph_s
 	};
 }
 
-void amph_wire_name_set(char *field, const char *name)
-{
-	uint32_t i = 0;
-
-	for (; name[i] && i < WIRE_NAME_MAX - 1; i++)
-		field[i] = name[i];
-	for (; i < WIRE_NAME_MAX; i++)
-		field[i] = 0;
-}
-
 /* --- slots --- */
 
 struct amph_share *amph_session_free_slot(struct amph_session *session)

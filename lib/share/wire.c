@@ -198,6 +198,25 @@ enum wire_reason amph_wire_check(const struct wire_message *message, uint32_t le
 	}
 }
 
+void amph_wire_name_set(char *field, const char *name)
+{
+	uint32_t i = 0;
+
+	for (; name[i] && i < WIRE_NAME_MAX - 1; i++)
+		field[i] = name[i];
+	for (; i < WIRE_NAME_MAX; i++)
+		field[i] = 0;
+}
+
+uint32_t amph_wire_name_length(const char *name)
+{
+	uint32_t length = 0;
+
+	while (name[length])
+		length++;
+	return length;
+}
+
 static const struct {
 	uint8_t reason;
 	int16_t error;

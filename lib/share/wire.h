@@ -184,6 +184,10 @@ enum wire_reason amph_wire_check(const struct wire_message *message, uint32_t le
 /* The length of a message of that type with `count` segments in it, or 0 for an unknown type. */
 uint32_t amph_wire_length(uint32_t type, uint32_t count);
 
+/* Copies a name into a field of WIRE_NAME_MAX bytes, the rest zero; and its length, which it ends. */
+void amph_wire_name_set(char *field, const char *name);
+uint32_t amph_wire_name_length(const char *name);
+
 /* The reason on the wire of an error (-errno), and the error of a reason. */
 enum wire_reason amph_wire_reason(int error);
 int amph_wire_error(uint32_t reason);
