@@ -70,25 +70,21 @@ static int poll_until(struct amph_session *session, uint64_t deadline)
 		uint64_t wake = deadline;
 		int result;
 
-		if (is_live(session)) {
-			/* what came before the deadline counts, even if nobody looked until now */
+		if (is_live(session))
 			wake = earlier(wake, earlier(beat_due(session), loss_due(session)));
-		}
+		/* first what came: it counts, even if nobody looked until now */
 		result = amph_channel_poll(session->config.channel, wake);
+		if (result < 0 && result != -ETIMEDOUT && result != -EBUSY)
+			amph_session_lose(session, result, "the channel is broken");
+		/* also when there is input without end: the other side waits for the heartbeats */
+		if (is_live(session))
+			tick(session);
 		if (session->state == AMPH_SESSION_LOST)
 			return session->error;
 		if (session->count.received != before)
 			return (int)(session->count.received - before);
 		if (result == -EBUSY)
 			return result;
-		if (result < 0 && result != -ETIMEDOUT) {
-			amph_session_lose(session, result, "the channel is broken");
-			return session->error;
-		}
-		if (is_live(session))
-			tick(session);
-		if (session->state == AMPH_SESSION_LOST)
-			return session->error;
 		if (amph_time_now() >= deadline)
 			return -ETIMEDOUT;
 	}

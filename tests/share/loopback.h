@@ -53,7 +53,8 @@ static inline int loopback_send(struct amph_channel *channel, const void *messag
 	to->queue[i].length = length;
 	memcpy(to->queue[i].bytes, message, length);
 	memset(&end->last, 0, sizeof(end->last));
-	memcpy(&end->last, message, length);
+	memcpy(&end->last, to->queue[i].bytes,
+	       length < sizeof(end->last) ? length : sizeof(end->last));
 	end->sent++;
 	return 0;
 }
