@@ -166,6 +166,23 @@ static void an_aligned_block_is_found_without_room_to_spare(void **state)
 	unmake(&f);
 }
 
+static void a_block_that_just_fits_is_found_behind_one_that_does_not(void **state)
+{
+	struct fixture f;
+	uint32_t shorter, wall, longer;
+
+	(void)state;
+	/* both are in one list, the longer one second, and rounding up finds no list above */
+	make(&f, (1000 + 1 + 1010) * GRANULE, GRANULE, 7);
+	allocate(&f, 1000 * GRANULE, 0, &shorter);
+	allocate(&f, GRANULE, 0, &wall);
+	assert_int_equal(allocate(&f, 1010 * GRANULE, 0, &longer), 1001 * GRANULE);
+	assert_int_equal(amph_pool_free(&f.pool, longer), 0);
+	assert_int_equal(amph_pool_free(&f.pool, shorter), 0);
+	assert_int_equal(allocate(&f, 1005 * GRANULE, 0, &longer), 1001 * GRANULE);
+	unmake(&f);
+}
+
 static void refusals_say_what_was_wrong(void **state)
 {
 	struct fixture f;
@@ -461,6 +478,7 @@ int main(void)
 		cmocka_unit_test(alignment_is_kept_and_the_gap_stays_free),
 		cmocka_unit_test(the_whole_pool_fits_aligned_to_itself),
 		cmocka_unit_test(an_aligned_block_is_found_without_room_to_spare),
+		cmocka_unit_test(a_block_that_just_fits_is_found_behind_one_that_does_not),
 		cmocka_unit_test(refusals_say_what_was_wrong),
 		cmocka_unit_test(a_block_that_is_not_taken_is_not_freed),
 		cmocka_unit_test(freeing_in_any_order_joins_all_neighbours),
