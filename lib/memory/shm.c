@@ -64,7 +64,8 @@ static struct amph_shm *find(const struct amph_memory *memory, const char *name)
 
 int amph_shm_usable(struct amph_shm *shm)
 {
-	if (!shm->memory || !shm->references)
+	/* closed, abandoned, or never opened */
+	if (!shm->references)
 		return amph_refuse(&shm->why, -ESTALE, "the buffer is closed", shm->generation, 0);
 	if (shm->memory->fork_generation != amph_fork_generation())
 		return amph_refuse(&shm->why, -EPERM,

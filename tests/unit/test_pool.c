@@ -287,10 +287,14 @@ static void check_finds_every_kind_of_damage(void **state)
 	DAMAGE(f.pool.step_bitmap[0] = 0);
 	DAMAGE(f.pool.step_bitmap[0] = 0xff);
 	DAMAGE(f.pool.heads[0][1] = 99);
+	DAMAGE(f.pool.heads[0][1] = 16);
+	DAMAGE(f.pool.heads[0][1] = UINT32_MAX; f.pool.step_bitmap[0] = 0;
+	       f.pool.class_bitmap &= ~1u);
 	DAMAGE(f.pool.heads[0][1] = b);
 	DAMAGE(f.pool.heads[0][1] = AMPH_POOL_CLASSES);
 	DAMAGE(f.pool.unused = b);
 	DAMAGE(f.pool.unused = 77);
+	DAMAGE(f.pool.unused = 16);
 	DAMAGE(f.pool.unused = UINT32_MAX);
 	DAMAGE(f.blocks[b].after = 99);
 	DAMAGE(f.blocks[b].after = b);
@@ -309,7 +313,7 @@ static void check_finds_every_kind_of_damage(void **state)
 	DAMAGE(f.blocks[a].previous = b);
 	DAMAGE(f.blocks[15].next = 14);
 #undef DAMAGE
-	assert_int_equal(found, 32);
+	assert_int_equal(found, 35);
 	assert_int_equal(amph_pool_check(&f.pool, NULL), 0);
 	unmake(&f);
 }
