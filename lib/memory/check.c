@@ -25,7 +25,7 @@ static int check_ranges(const struct amph_shm *shm)
 	const struct amph_range *ranges = shm->storage.ranges;
 	uint64_t end = 0;
 
-	if (!shm->range_count || shm->range_count > shm->storage.range_max)
+	if (shm->range_count > shm->storage.range_max)
 		return -EFAULT;
 	for (uint32_t i = 0; i < shm->range_count; i++) {
 		if (ranges[i].offset != end || ranges[i].length > shm->size - end ||

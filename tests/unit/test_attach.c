@@ -281,6 +281,14 @@ static void a_buffer_that_shares_a_line_is_refused(void **state)
 	assert_not_attached(&f);
 	assert_int_equal(amph_shm_put(&f.shm), 0);
 
+	/* also where nobody knows the physical addresses */
+	f.provider.segment_count = 0;
+	fixture_open(&f, 2000, 0);
+	assert_refused(fixture_attach(&f, &f.a, AMPH_DEVICE_READS), -EINVAL, &f.shm);
+	assert_int_equal(f.shm.why.value, 2000);
+	assert_int_equal(amph_shm_put(&f.shm), 0);
+	f.provider.segment_count = 1;
+
 	/* at its start */
 	f.provider.segments[0].length = 2048;
 	f.provider.va = bytes + 64;
@@ -338,7 +346,9 @@ static void windows_turn_physical_into_device_addresses(void **state)
 	assert_int_equal(f.to_a.segments[1].address, 0x60020000);
 	assert_false(f.to_a.enforced);
 	assert_int_equal(amph_shm_detach(&f.to_a), 0);
+	f.segments_a[1].length = 4711;
 	assert_refused(attach_to(&f, &target, 1), -ENOSPC, &f.shm);
+	assert_int_equal(f.segments_a[1].length, 4711); /* not lent */
 	fixture_free(&f);
 }
 

@@ -528,7 +528,10 @@ static void an_import_is_its_homes_until_it_gives(void **state)
 	assert_int_equal(amph_shm_detach(&m.to_device), 0);
 	assert_int_equal(amph_shm_sync_for_device(&m.to_home, 32, 32, false), 0);
 	assert_int_equal(m.shm.range_count, 1);
-	/* the home's attachment ends with the buffer, not before */
+	/* the home's attachment ends with the buffer, not before, even if this side has all of it */
+	assert_int_equal(amph_shm_sync_for_cpu(&m.to_home, 0, 128), 0);
+	assert_refused(amph_shm_detach(&m.to_home), -EBUSY, &m.shm);
+	assert_int_equal(amph_shm_sync_for_device(&m.to_home, 0, 128, false), 0);
 	assert_refused(amph_shm_detach(&m.to_home), -EBUSY, &m.shm);
 	assert_int_equal(amph_shm_put(&m.shm), 0);
 	assert_null(m.home.attachments);
@@ -591,6 +594,12 @@ static void imports_that_make_no_sense_are_refused(void **state)
 	assert_refused(import(&m, AMPH_SHM_READ_ONLY, 1, AMPH_DEVICE_WRITES), -EROFS, &m.shm);
 	assert_refused(import(&m, 0, 3, AMPH_DEVICE_READS), -EINVAL, &m.shm);
 	assert_refused(import(&m, 0, 2, AMPH_DEVICE_READS), -EINVAL, &m.shm);
+	m.segments[0].length = 64;
+	m.segments[1] = (struct amph_segment){.address = 0x9000, .length = 64};
+	m.storage.segment_max = 1;
+	assert_refused(import(&m, 0, 2, AMPH_DEVICE_READS), -EINVAL, &m.shm);
+	assert_int_equal(m.shm.why.value, 2);
+	m.storage.segment_max = 2;
 	m.segments[0].length = 127;
 	assert_refused(import(&m, 0, 1, AMPH_DEVICE_READS), -EINVAL, &m.shm);
 	assert_int_equal(import(&m, 0, 0, AMPH_DEVICE_READS), 0);
@@ -760,6 +769,7 @@ static void check_finds_every_kind_of_damage(void **state)
 	DAMAGE(f.shm.range_count = 0);
 	DAMAGE(f.shm.range_count = 9);
 	DAMAGE(f.shm.range_count = 4);
+	DAMAGE(f.shm.storage.range_max = 4);
 	DAMAGE(f.shm.attachment_bits = 3);
 	DAMAGE(f.shm.attachment_bits = 0xf);
 	DAMAGE(f.shm.quarantined = 1);
@@ -785,7 +795,7 @@ static void check_finds_every_kind_of_damage(void **state)
 	DAMAGE(f.segments_b[0].length = 99);
 #undef DAMAGE
 	f.segments_b[0].length = 100;
-	assert_int_equal(found, 31);
+	assert_int_equal(found, 32);
 	assert_int_equal(amph_shm_check(&f.shm), 0);
 	fixture_free(&f);
 }

@@ -380,7 +380,7 @@ static struct figures random_run(uint64_t seed, uint32_t operations, uint32_t fi
 			next_random(&seed) % 8 ? 0 : UINT64_C(64) << next_random(&seed) % 7;
 		bool full = f.pool.used + wanted > size / 100 * fill || count == LIVE;
 
-		if (full || (count && next_random(&seed) % 3 == 0)) {
+		if (count && (full || next_random(&seed) % 3 == 0)) {
 			uint32_t victim = (uint32_t)(next_random(&seed) % count);
 			struct taken gone = taken[victim];
 

@@ -71,7 +71,7 @@ static int check_size(int fd, uint64_t offset, uint64_t size, uint64_t page, str
 int amph_memfd_map(int fd, uint64_t offset, uint64_t size, int writable, void **va,
 		   struct amph_why *why)
 {
-	uint64_t page = 0;
+	uint64_t page = 1;
 	int error = check_kind(fd, writable, &page, why);
 	void *mapping;
 
