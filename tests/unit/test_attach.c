@@ -513,6 +513,8 @@ static void the_pool_provider_refuses_with_a_reason(void **state)
 	assert_refused(amph_shm_open(&f.memory, &f.shm, &none, "pool:a", 64, 0), -ENOSPC, &f.shm);
 	assert_refused(amph_shm_open(&f.memory, &f.shm, &f.storage, "pool:a", 4097, 0), -ENOMEM,
 		       &f.shm);
+	assert_int_equal(f.shm.why.value, 4097);
+	assert_int_equal(f.shm.why.limit, 4096);
 	provider.alignment = 3;
 	assert_refused(amph_shm_open(&f.memory, &f.shm, &f.storage, "pool:a", 64, 0), -EINVAL,
 		       &f.shm);
@@ -526,6 +528,7 @@ static void the_pool_provider_refuses_with_a_reason(void **state)
 	none.segments = f.segments_b;
 	none.segment_max = 1;
 	assert_refused(amph_shm_open(&f.memory, &other, &none, "pool:b", 64, 0), -ENOSPC, &other);
+	assert_int_equal(other.why.limit, 2);
 	fixture_free(&f);
 }
 
