@@ -58,7 +58,7 @@ void amph_session_free_share(struct amph_session *session, struct amph_share *sh
 void amph_session_closed(struct amph_session *session);
 
 /* Takes a message from the channel. */
-void amph_session_receive(void *argument, const void *message, uint32_t length, intptr_t handle);
+void amph_session_receive(void *argument, const void *bytes, uint32_t length, intptr_t handle);
 
 /* Handlers of messages, by who may send them. */
 void amph_session_greet(struct amph_session *session, const struct wire_message *message,

@@ -186,10 +186,8 @@ void amph_session_receive(void *argument, const void *bytes, uint32_t length, in
 		amph_session_drop_handle(handle);
 		return;
 	}
-	if (message.header.type >= WIRE_HELLO && message.header.type <= WIRE_READY) {
-		amph_session_drop_handle(handle);
-		amph_session_greet(session, &message, length);
-	} else if (session->state == AMPH_SESSION_GREETING) {
+	if (session->state == AMPH_SESSION_GREETING ||
+	    (message.header.type >= WIRE_HELLO && message.header.type <= WIRE_READY)) {
 		amph_session_drop_handle(handle);
 		amph_session_greet(session, &message, length);
 	} else if (message.header.from != session->peer_epoch ||

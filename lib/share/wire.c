@@ -202,7 +202,7 @@ void amph_wire_name_set(char *field, const char *name)
 {
 	uint32_t i = 0;
 
-	for (; name[i] && i < WIRE_NAME_MAX - 1; i++)
+	for (; i < WIRE_NAME_MAX - 1 && name[i]; i++)
 		field[i] = name[i];
 	for (; i < WIRE_NAME_MAX; i++)
 		field[i] = 0;

@@ -249,7 +249,7 @@ static void fuzz_endpoint(void)
 	int error;
 
 	if (fuzz->created[which]) {
-		error = amph_rpmsg_endpoint_destroy(endpoint, announce, 0);
+		amph_rpmsg_endpoint_destroy(endpoint, announce, 0);
 		HOLDS(amph_rpmsg_endpoint_destroy(endpoint, announce, 0) == -EINVAL);
 		fuzz->created[which] = false;
 		memset(endpoint, 0x77, sizeof(*endpoint));

@@ -464,15 +464,19 @@ static int read_self(void)
 {
 	FILE *file = fopen("/proc/self/exe", "rbe");
 
-	if (!file || fseek(file, 0, SEEK_END))
+	if (!file)
 		return -1;
-	image_size = (size_t)ftell(file);
-	rewind(file);
-	image = malloc(image_size);
-	if (!image || fread(image, 1, image_size, file) != image_size)
-		return -1;
+	if (fseek(file, 0, SEEK_END) == 0) {
+		image_size = (size_t)ftell(file);
+		rewind(file);
+		image = malloc(image_size);
+	}
+	if (image && fread(image, 1, image_size, file) != image_size) {
+		free(image);
+		image = NULL;
+	}
 	fclose(file);
-	return 0;
+	return image ? 0 : -1;
 }
 
 int main(void)

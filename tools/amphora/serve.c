@@ -210,7 +210,7 @@ static int listen_on(const char *path)
 			   sizeof(address.sun_path) - 1);
 		return -1;
 	}
-	strcpy(address.sun_path, path);
+	memcpy(address.sun_path, path, strlen(path) + 1);
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd >= 0 && !stat(path, &status) && S_ISSOCK(status.st_mode) &&
 	    connect(fd, (struct sockaddr *)&address, sizeof(address)) && errno == ECONNREFUSED)

@@ -84,12 +84,14 @@ static int read_image(struct soc *soc, const char *path, uint8_t **image, uint64
 	uint8_t *bytes = malloc(IMAGE_MAX + 1);
 	int status = 0;
 
+	*size = 0;
 	if (!file)
 		status = fail(soc, -errno, "%s: %s", path, strerror(errno));
 	else if (!bytes)
 		status = fail(soc, -ENOMEM, "%s: no memory to read it", path);
-	if (!status) {
+	else
 		*size = fread(bytes, 1, IMAGE_MAX + 1, file);
+	if (!status) {
 		if (ferror(file))
 			status = fail(soc, -EIO, "%s: %s", path, strerror(errno));
 		else if (*size > IMAGE_MAX)

@@ -54,7 +54,7 @@ static int check_size(int fd, uint64_t offset, uint64_t size, uint64_t page, str
 
 	if (!size)
 		return amph_refuse(why, -EINVAL, "the size is 0", 0, 0);
-	if (offset % page)
+	if (!page || offset % page)
 		return amph_refuse(why, -EINVAL, "the offset is not a multiple of the page size",
 				   offset, page);
 	if (fstat(fd, &status))
