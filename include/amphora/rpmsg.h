@@ -85,9 +85,8 @@ struct amph_rpmsg_config {
 };
 
 struct amph_rpmsg {
-	struct amph_rpmsg_config config;
-	struct amph_virtqueue queues[2];
-	struct amph_virtqueue *receive, *transmit; /* these two, as the role sees them */
+	/* what every call needs comes first: a Cortex-M reaches 128 bytes with short instructions */
+	struct amph_virtqueue *receive, *transmit; /* of the queues below, as the role sees them */
 	/* the role's way with a queue: only the role that is initialised is linked */
 	int (*take)(struct amph_virtqueue *queue, uint16_t *id, uint32_t *length);
 	int (*give)(struct amph_virtqueue *queue, uint16_t id, uint32_t length);
@@ -102,6 +101,8 @@ struct amph_rpmsg {
 		uint32_t dropped; /* for an address that no endpoint has */
 		uint32_t malformed; /* a message that lies about itself */
 	} count; /* since init; they wrap */
+	struct amph_rpmsg_config config;
+	struct amph_virtqueue queues[2];
 };
 
 #define AMPH_RPMSG_NONE 0xffffu

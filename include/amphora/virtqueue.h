@@ -100,6 +100,7 @@ struct amph_virtqueue {
 	bool asking; /* and that wish stands */
 	bool event_index;
 	bool writes; /* device: it writes into this queue's buffers */
+	uint8_t least; /* device: bytes that every descriptor must have room for */
 	int fault; /* -EPROTO, sticky: the other side broke the rules */
 };
 
@@ -117,13 +118,13 @@ int amph_virtqueue_driver_init(struct amph_virtqueue *queue, const struct amph_v
 /*
  * The device's side, over a ring that the driver has prepared. Goes on from the used index that is
  * there (rpmsg-lite's main side starts with a full used ring) and clears its own flags.
- * area, area_size: where descriptors may point. writes: the device writes into this queue's buffers,
- * so descriptors must say WRITE.
+ * area, area_size: where descriptors may point, with `least` bytes or more (1 to 255) each.
+ * writes: the device writes into this queue's buffers, so descriptors must say WRITE.
  * Returns 0, or -EINVAL (no rings, no slots, an area that is empty or wraps around). One thread.
  */
 int amph_virtqueue_device_init(struct amph_virtqueue *queue, const struct amph_vring *vring,
 			       struct amph_virtqueue_slot *slots, bool event_index, uint64_t area,
-			       uint32_t area_size, bool writes);
+			       uint32_t area_size, uint8_t least, bool writes);
 
 /*
  * Takes the next buffer that the other side has given: 1 and *id, 0 when there is none, -EPROTO once
@@ -132,8 +133,8 @@ int amph_virtqueue_device_init(struct amph_virtqueue *queue, const struct amph_v
  * unchecked. Never waits. One thread for each queue.
  *
  * -EPROTO, sticky and logged: an index that ran ahead of the ring, an id that is out of range or
- * that the other side did not have; for the device also a descriptor outside the area, empty,
- * misaligned (4 bytes), chained, indirect, or not writable where it must be.
+ * that the other side did not have; for the device also a descriptor outside the area, too
+ * short, misaligned (4 bytes), chained, indirect, or not writable where it must be.
  */
 int amph_virtqueue_driver_take(struct amph_virtqueue *queue, uint16_t *id, uint32_t *length);
 int amph_virtqueue_device_take(struct amph_virtqueue *queue, uint16_t *id, uint32_t *length);

@@ -74,13 +74,14 @@ int amph_rpmsg_endpoint_create(struct amph_rpmsg *rpmsg, struct amph_rpmsg_endpo
 	else if (in_use(rpmsg, address))
 		return -EADDRINUSE;
 	endpoint->address = address;
-	endpoint->next = rpmsg->endpoints;
-	rpmsg->endpoints = endpoint;
 	if (announce)
 		error = amph_rpmsg_announce(endpoint, 0, deadline);
 	if (error)
-		unlink_endpoint(rpmsg, endpoint);
-	return error;
+		return error;
+	/* in time for any answer: none is delivered before the next poll */
+	endpoint->next = rpmsg->endpoints;
+	rpmsg->endpoints = endpoint;
+	return 0;
 }
 
 int amph_rpmsg_endpoint_destroy(struct amph_rpmsg_endpoint *endpoint, bool announce,

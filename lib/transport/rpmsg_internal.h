@@ -68,16 +68,15 @@ int amph_rpmsg_return(struct amph_rpmsg *rpmsg, uint16_t id);
 /* Puts a transmit buffer of this side among the spares. */
 void amph_rpmsg_put_spare(struct amph_rpmsg *rpmsg, uint16_t id);
 
-/* Gets a transmit buffer, waits for one until the deadline: its slot, or NULL and *error. */
-struct amph_virtqueue_slot *amph_rpmsg_get_buffer(struct amph_rpmsg *rpmsg, uint64_t deadline,
-						  int *error);
+/* Gets a transmit buffer, waits for one until the deadline: its id, or -errno. */
+int amph_rpmsg_get_buffer(struct amph_rpmsg *rpmsg, uint64_t deadline);
 
 /* How much payload a transmit buffer takes, in bytes. */
-uint32_t amph_rpmsg_room(const struct amph_rpmsg *rpmsg, const struct amph_virtqueue_slot *slot);
+uint32_t amph_rpmsg_room(const struct amph_rpmsg *rpmsg, uint32_t id);
 
 /* Puts the header before a payload that is there already, and sends both. */
-int amph_rpmsg_post(struct amph_rpmsg_endpoint *endpoint, struct amph_virtqueue_slot *slot,
-		    uint32_t destination, uint32_t length);
+int amph_rpmsg_post(struct amph_rpmsg_endpoint *endpoint, uint16_t id, uint32_t destination,
+		    uint32_t length);
 
 /* Sends from `endpoint`, whatever its own destination, to the other side's name service. */
 int amph_rpmsg_announce(struct amph_rpmsg_endpoint *endpoint, uint32_t flags, uint64_t deadline);

@@ -9,10 +9,10 @@ int amph_rpmsg_init_peer(struct amph_rpmsg *rpmsg, const struct amph_rpmsg_confi
 	int error = amph_rpmsg_prepare(rpmsg, config, AMPH_RPMSG_PEER);
 
 	for (int i = 0; i < 2 && !error; i++)
-		error = amph_virtqueue_device_init(&rpmsg->queues[i], &config->vrings[i],
-						   config->slots[i], config->event_index,
-						   config->buffers.pa,
-						   (uint32_t)config->buffers.size, i == 0);
+		error = amph_virtqueue_device_init(
+			&rpmsg->queues[i], &config->vrings[i], config->slots[i],
+			config->event_index, config->buffers.pa, (uint32_t)config->buffers.size,
+			AMPH_RPMSG_HEADER, i == 0);
 	if (error)
 		return error;
 	rpmsg->take = amph_virtqueue_device_take;

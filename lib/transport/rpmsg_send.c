@@ -2,7 +2,6 @@
 /*
  * RPMsg: transmit buffers, back-pressure, and sending by copy. Transport layer; both roles.
  */
-#include <amphora/log.h>
 #include <amphora/order.h>
 #include <amphora/time.h>
 
@@ -13,9 +12,9 @@ uint32_t amph_rpmsg_payload_max(const struct amph_rpmsg *rpmsg)
 	return rpmsg->fault ? 0 : rpmsg->config.buffer_size - AMPH_RPMSG_HEADER;
 }
 
-uint32_t amph_rpmsg_room(const struct amph_rpmsg *rpmsg, const struct amph_virtqueue_slot *slot)
+uint32_t amph_rpmsg_room(const struct amph_rpmsg *rpmsg, uint32_t id)
 {
-	uint32_t size = slot->length;
+	uint32_t size = rpmsg->transmit->slots[id].length;
 
 	if (size > rpmsg->config.buffer_size)
 		size = rpmsg->config.buffer_size;
@@ -31,72 +30,61 @@ void amph_rpmsg_put_spare(struct amph_rpmsg *rpmsg, uint16_t id)
 	rpmsg->spare = id;
 }
 
-/* A spare, or what the other side gave: 1 and *id, 0 for none, or the fault. */
-static int take(struct amph_rpmsg *rpmsg, uint16_t *id)
+/* A spare, or what the other side gave: its id, -EAGAIN for none, or the fault. */
+static int take(struct amph_rpmsg *rpmsg)
 {
+	uint16_t id = rpmsg->spare;
 	uint32_t length;
+	int got;
 
 	if (rpmsg->fault)
 		return rpmsg->fault;
-	if (rpmsg->spare == AMPH_RPMSG_NONE)
-		return amph_rpmsg_check(rpmsg, rpmsg->take(rpmsg->transmit, id, &length));
-	*id = rpmsg->spare;
-	rpmsg->spare = rpmsg->transmit->slots[*id].next;
-	return 1;
+	if (id != AMPH_RPMSG_NONE) {
+		rpmsg->spare = rpmsg->transmit->slots[id].next;
+		return id;
+	}
+	got = amph_rpmsg_check(rpmsg, rpmsg->take(rpmsg->transmit, &id, &length));
+	return got > 0 ? id : got ? got : -EAGAIN;
 }
 
-struct amph_virtqueue_slot *amph_rpmsg_get_buffer(struct amph_rpmsg *rpmsg, uint64_t deadline,
-						  int *error)
+int amph_rpmsg_get_buffer(struct amph_rpmsg *rpmsg, uint64_t deadline)
 {
 	struct amph_virtqueue *queue = rpmsg->transmit;
-	struct amph_virtqueue_slot *slot;
-	uint16_t id;
-	int got;
+	int error = 0;
+	int id;
 
-	*error = 0;
-	while (!(got = take(rpmsg, &id)) && !*error) {
+	while ((id = take(rpmsg)) == -EAGAIN && !error) {
 		/* asked first, looked again, and only then waited: no doorbell is missed */
 		if (amph_virtqueue_ask(queue))
 			continue;
 		/* the other side may be waiting for what this side's receiver has returned */
 		amph_rpmsg_kick(rpmsg, rpmsg->receive);
 		/* one that rings without end buys no more time */
-		*error = amph_time_now() >= deadline
-				 ? -ETIMEDOUT
-				 : rpmsg->config.wait(rpmsg->config.argument, deadline);
+		error = amph_time_now() >= deadline
+				? -ETIMEDOUT
+				: rpmsg->config.wait(rpmsg->config.argument, deadline);
 	}
 	if (queue->asking && !rpmsg->fault)
 		amph_virtqueue_hush(queue);
-	if (got <= 0) {
-		if (got)
-			*error = got;
-		return NULL;
-	}
-	*error = 0;
-	slot = &queue->slots[id];
-	if (slot->length >= AMPH_RPMSG_HEADER)
-		return slot;
-	amph_log(AMPH_LOG_ERROR, "rpmsg: buffer too small", slot->length, AMPH_RPMSG_HEADER);
-	*error = amph_rpmsg_check(rpmsg, -EPROTO);
-	return NULL;
+	return id == -EAGAIN ? error : id;
 }
 
-int amph_rpmsg_post(struct amph_rpmsg_endpoint *endpoint, struct amph_virtqueue_slot *slot,
-		    uint32_t destination, uint32_t length)
+int amph_rpmsg_post(struct amph_rpmsg_endpoint *endpoint, uint16_t id, uint32_t destination,
+		    uint32_t length)
 {
 	struct amph_rpmsg *rpmsg = endpoint->rpmsg;
+	struct amph_virtqueue *queue = rpmsg->transmit;
 	struct rpmsg_header header = {.source = endpoint->address,
 				      .destination = destination,
 				      .length = (uint16_t)length};
 	int error;
 
-	amph_copy_to_shared(rpmsg_buffer(rpmsg, slot), &header, sizeof(header));
-	error = rpmsg->give(rpmsg->transmit, (uint16_t)(slot - rpmsg->transmit->slots),
-			    (uint32_t)sizeof(header) + length);
+	amph_copy_to_shared(rpmsg_buffer(rpmsg, &queue->slots[id]), &header, sizeof(header));
+	error = rpmsg->give(queue, id, (uint32_t)sizeof(header) + length);
 	if (error)
 		return error;
 	rpmsg->count.sent++;
-	amph_rpmsg_kick(rpmsg, rpmsg->transmit);
+	amph_rpmsg_kick(rpmsg, queue);
 	return 0;
 }
 
@@ -104,27 +92,28 @@ int amph_rpmsg_send_to(struct amph_rpmsg_endpoint *endpoint, uint32_t destinatio
 		       uint32_t length, uint64_t deadline)
 {
 	struct amph_rpmsg *rpmsg = endpoint->rpmsg;
-	struct amph_virtqueue_slot *slot;
-	int error = rpmsg->fault;
+	int id;
 
-	if (error)
-		return error;
-	if (length > amph_rpmsg_payload_max(rpmsg))
+	if (rpmsg->fault)
+		return rpmsg->fault;
+	if (length > rpmsg->config.buffer_size - AMPH_RPMSG_HEADER)
 		return -EMSGSIZE;
 	if (destination == AMPH_RPMSG_ANY)
 		destination = endpoint->destination;
 	if (destination == AMPH_RPMSG_ANY)
 		return -ENOTCONN;
-	slot = amph_rpmsg_get_buffer(rpmsg, deadline, &error);
-	if (!slot)
-		return error;
-	if (length > amph_rpmsg_room(rpmsg, slot)) {
-		amph_rpmsg_put_spare(rpmsg, (uint16_t)(slot - rpmsg->transmit->slots));
+	id = amph_rpmsg_get_buffer(rpmsg, deadline);
+	if (id < 0)
+		return id;
+	if (length > amph_rpmsg_room(rpmsg, (uint32_t)id)) {
+		amph_rpmsg_put_spare(rpmsg, (uint16_t)id);
 		return -EMSGSIZE;
 	}
 	if (length)
-		amph_copy_to_shared(rpmsg_buffer(rpmsg, slot) + AMPH_RPMSG_HEADER, data, length);
-	return amph_rpmsg_post(endpoint, slot, destination, length);
+		amph_copy_to_shared(rpmsg_buffer(rpmsg, &rpmsg->transmit->slots[id]) +
+					    AMPH_RPMSG_HEADER,
+				    data, length);
+	return amph_rpmsg_post(endpoint, (uint16_t)id, destination, length);
 }
 
 int amph_rpmsg_send(struct amph_rpmsg_endpoint *endpoint, const void *data, uint32_t length,

@@ -11,12 +11,12 @@
 
 int amph_virtqueue_device_init(struct amph_virtqueue *queue, const struct amph_vring *vring,
 			       struct amph_virtqueue_slot *slots, bool event_index, uint64_t area,
-			       uint32_t area_size, bool writes)
+			       uint32_t area_size, uint8_t least, bool writes)
 {
 	int error = amph_virtqueue_prepare(queue, vring, slots, event_index, area,
 					   AMPH_VIRTQUEUE_THEIRS);
 
-	if (error || !area_size || area + area_size < area)
+	if (error || !area_size || !least || area + area_size < area)
 		return -EINVAL;
 	queue->mine = vring->used;
 	queue->theirs = vring->avail;
@@ -24,6 +24,7 @@ int amph_virtqueue_device_init(struct amph_virtqueue *queue, const struct amph_v
 	queue->their_event = vring->avail + HALF_ENTRIES + vring->count;
 	queue->area_size = area_size;
 	queue->writes = writes;
+	queue->least = least;
 	queue->produced = amph_load16(&queue->mine[HALF_INDEX]);
 	queue->kicked = queue->produced;
 	amph_store16(&queue->mine[HALF_FLAGS], 0);
@@ -49,13 +50,13 @@ int amph_virtqueue_device_take(struct amph_virtqueue *queue, uint16_t *id, uint3
 	amph_copy_from_shared(&desc, &queue->vring.desc[*id], sizeof(desc));
 	/*
 	 * Below the area the offset wraps around to at least 2^64 - area, which is no less than
-	 * area_size: one comparison for both ends, because length is not 0. A WRITE too much is let
+	 * area_size: one comparison for both ends, because least is not 0. A WRITE too much is let
 	 * pass: rpmsg-lite says it everywhere.
 	 */
 	offset = desc.address - queue->area;
 	if (desc.flags & (AMPH_VRING_DESC_NEXT | AMPH_VRING_DESC_INDIRECT) ||
-	    (queue->writes && !(desc.flags & AMPH_VRING_DESC_WRITE)) || !desc.length ||
-	    offset % BUFFER_ALIGN || desc.length > queue->area_size ||
+	    (queue->writes && !(desc.flags & AMPH_VRING_DESC_WRITE)) ||
+	    desc.length < queue->least || offset % BUFFER_ALIGN || desc.length > queue->area_size ||
 	    offset > queue->area_size - desc.length)
 		return amph_virtqueue_break(queue, "virtqueue: bad descriptor", desc.address,
 					    desc.length);

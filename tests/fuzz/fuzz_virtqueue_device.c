@@ -11,6 +11,7 @@
 #include "support/fuzz_script.h"
 
 #define COUNT_MAX 8
+#define LEAST	  2
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -43,7 +44,7 @@ static void take(struct model *m)
 	HOLDS(!m->ours[id]);
 	m->ours[id] = true;
 	slot = &m->slots[id];
-	HOLDS(length && slot->length == length);
+	HOLDS(length >= LEAST && slot->length == length);
 	HOLDS(slot->offset % 4 == 0);
 	HOLDS((uint64_t)slot->offset + length <= m->area_size);
 	HOLDS(m->vring.desc[id].address == m->area + slot->offset);
@@ -79,7 +80,7 @@ static void offer(struct model *m, struct script *script, bool honest)
 
 	desc->flags = m->queue.writes ? AMPH_VRING_DESC_WRITE : 0;
 	if (honest) {
-		desc->length = script_byte(script) % 16 + 1;
+		desc->length = script_byte(script) % 15 + LEAST;
 		desc->address = m->area + (script_byte(script) * 4u) % (m->area_size - 16);
 	} else {
 		desc->flags = script_byte(script) & 7;
@@ -111,14 +112,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	HOLDS(amph_vring_init(&m.vring, ring, ring_size, count, 16) == 0);
 	if (setup & 16)
 		m.vring.used[1] = 65533;
-	HOLDS(amph_virtqueue_device_init(&m.queue, &m.vring, NULL, false, m.area, m.area_size, 0) ==
+	HOLDS(amph_virtqueue_device_init(&m.queue, &m.vring, NULL, false, m.area, m.area_size,
+					 LEAST, 0) == -EINVAL);
+	HOLDS(amph_virtqueue_device_init(&m.queue, &m.vring, m.slots, false, m.area, 0, LEAST, 0) ==
 	      -EINVAL);
-	HOLDS(amph_virtqueue_device_init(&m.queue, &m.vring, m.slots, false, m.area, 0, 0) ==
-	      -EINVAL);
-	HOLDS(amph_virtqueue_device_init(&m.queue, &m.vring, m.slots, false, ~(uint64_t)7, 8, 0) ==
-	      -EINVAL);
+	HOLDS(amph_virtqueue_device_init(&m.queue, &m.vring, m.slots, false, ~(uint64_t)7, 8, LEAST,
+					 0) == -EINVAL);
 	HOLDS(amph_virtqueue_device_init(&m.queue, &m.vring, m.slots, setup & 4, m.area,
-					 m.area_size, setup & 8) == 0);
+					 m.area_size, LEAST, setup & 8) == 0);
 	if (setup & 32) {
 		m.vring.avail[1] = 65534;
 		m.queue.consumed = m.queue.seen = 65534;

@@ -54,10 +54,10 @@ static inline int pair_wait(void *argument, uint64_t deadline)
 	int error = 0;
 
 	side->waits++;
-	if (side->wait_error)
-		return side->wait_error;
 	if (side->on_wait)
 		side->on_wait(side);
+	if (side->wait_error)
+		return side->wait_error;
 	if (side->busy)
 		sched_yield();
 	else

@@ -152,10 +152,10 @@ static void the_destination_is_learned_from_the_first_message(void **state)
 		assert_int_equal(poll_side(&f, !side), 1);
 		assert_int_equal(f.inboxes[!side].source, 7);
 		/* and kept */
-		late.destination = 100u + 100u * (uint32_t)!side;
+		late.destination = 4242;
 		assert_int_equal(amph_rpmsg_send_to(&f.endpoints[!side], 7, "x", 1, PAST), 0);
 		assert_int_equal(poll_side(&f, side), 1);
-		assert_int_equal(late.destination, 100u + 100u * (uint32_t)!side);
+		assert_int_equal(late.destination, 4242);
 		assert_int_equal(amph_rpmsg_endpoint_destroy(&late, false, PAST), 0);
 	}
 	close_fixture(&f);
@@ -316,6 +316,28 @@ static void poll_wait_waits_for_a_message(void **state)
 				 1);
 		assert_int_equal(f.inboxes[side].length, 4);
 		f.sides[side]->on_wait = NULL;
+	}
+	close_fixture(&f);
+}
+
+static void a_message_that_comes_with_the_deadline_is_delivered(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	open_fixture(&f);
+	waiting = &f;
+	for (int side = 0; side < 2; side++) {
+		f.sides[side]->waits = 2;
+		f.sides[side]->on_wait = other_side_sends;
+		f.sides[side]->wait_error = -ETIMEDOUT;
+		assert_int_equal(amph_rpmsg_poll_wait(&f.sides[side]->rpmsg, amph_deadline(5000)),
+				 1);
+		assert_int_equal(f.inboxes[side].count, 1);
+		f.sides[side]->on_wait = NULL;
+		assert_int_equal(amph_rpmsg_poll_wait(&f.sides[side]->rpmsg, amph_deadline(5000)),
+				 -ETIMEDOUT);
+		f.sides[side]->wait_error = 0;
 	}
 	close_fixture(&f);
 }
@@ -712,7 +734,7 @@ static void endpoints_with_wrong_parameters_are_refused(void **state)
 		amph_rpmsg_endpoint_create(rpmsg, &endpoint, "x", 1, 1, NULL, NULL, false, PAST),
 		-EINVAL);
 	assert_int_equal(amph_rpmsg_endpoint_create(rpmsg, &endpoint,
-						    "thirty-two bytes are one too many", 1, 1,
+						    "32 bytes, closing NUL apart: too", 1, 1,
 						    receive, NULL, false, PAST),
 			 -EINVAL);
 	assert_int_equal(
@@ -731,9 +753,14 @@ static void endpoints_with_wrong_parameters_are_refused(void **state)
 	close_fixture(&f);
 }
 
+static char before[2][1024];
+static struct pair *watched;
+
 static void close_inside(struct inbox *inbox, struct amph_rpmsg_endpoint *endpoint)
 {
 	(void)inbox;
+	for (int i = 0; i < 2; i++)
+		memcpy(before[i], watched->rings[i], watched->ring_size);
 	amph_rpmsg_close(endpoint->rpmsg);
 }
 
@@ -769,8 +796,11 @@ static void a_closed_device_touches_shared_memory_no_more(void **state)
 		assert_int_equal(send(&f, !side, "x", 1), 0);
 		assert_int_equal(send(&f, !side, "x", 1), 0);
 		f.inboxes[side].then = close_inside;
+		watched = &f.pair;
 		assert_int_equal(poll_side(&f, side), -ENOTCONN);
 		assert_int_equal(f.inboxes[side].count, 1);
+		for (int i = 0; i < 2; i++)
+			assert_memory_equal(before[i], f.pair.rings[i], f.pair.ring_size);
 		memcpy(kicks, f.sides[side]->kicks, sizeof(kicks));
 		/* a sanitizer would see any touch of the freed rings */
 		close_fixture(&f);
@@ -890,6 +920,7 @@ int main(void)
 		cmocka_unit_test(what_wait_returns_is_passed_on),
 		cmocka_unit_test(doorbells_without_end_buy_no_time),
 		cmocka_unit_test(poll_wait_waits_for_a_message),
+		cmocka_unit_test(a_message_that_comes_with_the_deadline_is_delivered),
 		cmocka_unit_test(poll_delivers_one_ring_at_most),
 		cmocka_unit_test(a_peer_that_never_stops_sending_does_not_keep_poll),
 		cmocka_unit_test(a_loan_is_sent_without_a_copy),

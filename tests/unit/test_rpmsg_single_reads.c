@@ -102,6 +102,16 @@ static void what_changes_after_it_was_read_changes_nothing(void **state)
 		}
 		assert_int_equal(amph_rpmsg_endpoint_destroy(&echo, false, PAST), 0);
 	}
+	/* what the slots keep is what was checked, not what came after */
+	for (int side = 0; side < 2; side++)
+		for (int queue = 0; queue < 2; queue++)
+			for (uint32_t id = 0; id < COUNT; id++) {
+				const struct amph_virtqueue_slot *slot =
+					&f.sides[side]->slots[queue][id];
+
+				assert_in_range(slot->length, 1, SIZE);
+				assert_in_range(slot->offset, 0, 2 * COUNT * SIZE - slot->length);
+			}
 	assert_int_equal(heard, 2);
 	assert_true(scribbles > 100 && reads > scribbles);
 	order_was_read = NULL;

@@ -20,6 +20,7 @@
 #define AREA	   0x880000000ull
 #define BUFFER	   64u
 #define AREA_SIZE  (COUNT * BUFFER)
+#define LEAST	   4
 #define COUNT_MAX  32768
 #define LENGTH_ODD 12345u
 
@@ -71,7 +72,7 @@ static void open_fixture(struct fixture *f, uint16_t start, bool event_index, bo
 		f->vring.used[2 + 4 * COUNT] = start;
 	}
 	assert_int_equal(amph_virtqueue_device_init(&f->device, &f->vring, f->device_slots,
-						    event_index, AREA, AREA_SIZE, writes),
+						    event_index, AREA, AREA_SIZE, LEAST, writes),
 			 0);
 	assert_int_equal(f->device.produced, start);
 	f->device.consumed = f->device.seen = f->device.asked = start;
@@ -152,17 +153,20 @@ static void queues_without_ring_slots_or_area_are_refused(void **state)
 	assert_int_equal(amph_vring_init(&vring, memory, sizeof(memory), 2, ALIGN), 0);
 	assert_int_equal(amph_virtqueue_driver_init(&queue, &none, slots, false, AREA), -EINVAL);
 	assert_int_equal(amph_virtqueue_driver_init(&queue, &vring, NULL, false, AREA), -EINVAL);
-	assert_int_equal(amph_virtqueue_device_init(&queue, &none, slots, false, AREA, 64, false),
-			 -EINVAL);
-	assert_int_equal(amph_virtqueue_device_init(&queue, &vring, NULL, false, AREA, 64, false),
-			 -EINVAL);
-	assert_int_equal(amph_virtqueue_device_init(&queue, &vring, slots, false, AREA, 0, false),
-			 -EINVAL);
+	assert_int_equal(
+		amph_virtqueue_device_init(&queue, &none, slots, false, AREA, 64, LEAST, false),
+		-EINVAL);
+	assert_int_equal(
+		amph_virtqueue_device_init(&queue, &vring, NULL, false, AREA, 64, LEAST, false),
+		-EINVAL);
+	assert_int_equal(
+		amph_virtqueue_device_init(&queue, &vring, slots, false, AREA, 0, LEAST, false),
+		-EINVAL);
 	assert_int_equal(amph_virtqueue_device_init(&queue, &vring, slots, false, UINT64_MAX - 62,
-						    64, false),
+						    64, LEAST, false),
 			 -EINVAL);
 	assert_int_equal(amph_virtqueue_device_init(&queue, &vring, slots, false, UINT64_MAX - 64,
-						    64, false),
+						    64, LEAST, false),
 			 0);
 }
 
@@ -264,7 +268,7 @@ static void traffic(uint16_t start, bool event_index)
 			pick = (seed >> 8) % here_count;
 			id = here[pick];
 			here[pick] = here[--here_count];
-			lengths[id] = (seed >> 12) % BUFFER + 1;
+			lengths[id] = (seed >> 12) % (BUFFER - LEAST + 1) + LEAST;
 			assert_int_equal(amph_virtqueue_driver_give(&f.driver, id, lengths[id]), 0);
 			order[head++ % COUNT] = id;
 			break;
@@ -319,11 +323,11 @@ static void a_full_ring_across_the_wrap_is_no_fault(void **state)
 
 		open_fixture(&f, (uint16_t)start, false, false);
 		for (uint16_t i = 0; i < COUNT; i++)
-			assert_int_equal(amph_virtqueue_driver_give(&f.driver, i, i + 1u), 0);
+			assert_int_equal(amph_virtqueue_driver_give(&f.driver, i, i + LEAST), 0);
 		for (uint16_t i = 0; i < COUNT; i++) {
 			assert_int_equal(amph_virtqueue_device_take(&f.device, &id, &length), 1);
 			assert_int_equal(id, i);
-			assert_int_equal(length, i + 1u);
+			assert_int_equal(length, i + LEAST);
 		}
 		for (uint16_t i = COUNT; i-- > 0;)
 			assert_int_equal(amph_virtqueue_device_give(&f.device, i, LENGTH_ODD + i),
@@ -348,7 +352,7 @@ static void the_device_goes_on_from_the_used_index_that_is_there(void **state)
 	/* as rpmsg-lite's main side starts: all in used already */
 	f.vring.used[1] = COUNT;
 	assert_int_equal(amph_virtqueue_device_init(&f.device, &f.vring, f.device_slots, false,
-						    AREA, AREA_SIZE, false),
+						    AREA, AREA_SIZE, LEAST, false),
 			 0);
 	assert_false(amph_virtqueue_wants_kick(&f.device));
 	assert_int_equal(amph_virtqueue_driver_give(&f.driver, 3, BUFFER), 0);
@@ -574,7 +578,9 @@ static void descriptors_outside_the_buffers_are_a_fault(void **state)
 		int result;
 	} cases[] = {
 		{AREA, AREA_SIZE, 1},
-		{AREA, 1, 1},
+		{AREA, 4, 1},
+		{AREA, 3, -EPROTO},
+		{AREA, 1, -EPROTO},
 		{AREA + AREA_SIZE - 4, 4, 1},
 		{AREA + AREA_SIZE - 4, 5, -EPROTO},
 		{AREA + AREA_SIZE, 1, -EPROTO},
@@ -676,6 +682,31 @@ static void an_index_ahead_of_the_ring_is_a_fault(void **state)
 		}
 }
 
+static void an_index_one_ahead_is_a_fault_even_when_every_entry_is_good(void **state)
+{
+	struct fixture f;
+	uint32_t length;
+	uint16_t id;
+
+	(void)state;
+	open_fixture(&f, 0, false, false);
+	for (uint16_t i = 0; i < COUNT; i++)
+		assert_int_equal(amph_virtqueue_driver_give(&f.driver, i, BUFFER), 0);
+	f.vring.avail[1]++;
+	expect_dead(&f.device, false, amph_virtqueue_device_take(&f.device, &id, &length));
+	close_fixture(&f);
+
+	open_fixture(&f, 0, false, false);
+	for (uint16_t i = 0; i < COUNT; i++) {
+		assert_int_equal(amph_virtqueue_driver_give(&f.driver, i, BUFFER), 0);
+		assert_int_equal(amph_virtqueue_device_take(&f.device, &id, &length), 1);
+		assert_int_equal(amph_virtqueue_device_give(&f.device, id, 0), 0);
+	}
+	f.vring.used[1]++;
+	expect_dead(&f.driver, true, amph_virtqueue_driver_take(&f.driver, &id, &length));
+	close_fixture(&f);
+}
+
 static void used_ids_that_the_device_does_not_have_are_a_fault(void **state)
 {
 	static const uint32_t ids[] = {1, COUNT, COUNT + 1, 0x10000, 0x80000000u, UINT32_MAX};
@@ -762,6 +793,7 @@ int main(void)
 		cmocka_unit_test(descriptor_ids_out_of_range_are_a_fault_of_the_driver),
 		cmocka_unit_test(a_descriptor_given_twice_is_a_fault_of_the_driver),
 		cmocka_unit_test(an_index_ahead_of_the_ring_is_a_fault),
+		cmocka_unit_test(an_index_one_ahead_is_a_fault_even_when_every_entry_is_good),
 		cmocka_unit_test(used_ids_that_the_device_does_not_have_are_a_fault),
 		cmocka_unit_test(an_id_used_twice_is_a_fault_of_the_device),
 		cmocka_unit_test(
