@@ -198,8 +198,32 @@ static void program_headers_that_lie_are_refused(void **state)
 		IMAGE_SET(&image, Ehdr, 0, e_phoff, image.size - 3 * image_phdr_size(&image) + 1);
 		assert_refused(&image, "the program headers lie outside the image");
 	}
-	/* none at all is no lie: a library for something else may be */
+	/* none at all is no lie: a library for something else may be, wherever they would be */
 	ACCEPTED(Ehdr, 0, e_phnum, 0);
+	for (int c = 0; c < 2; c++) {
+		build(&image, classes[c]);
+		IMAGE_SET(&image, Ehdr, 0, e_phnum, 0);
+		IMAGE_SET(&image, Ehdr, 0, e_phentsize, 0);
+		assert_accepted(&image);
+		/* a header and nothing else; one byte less is no header */
+		IMAGE_SET(&image, Ehdr, 0, e_shnum, 0);
+		IMAGE_SET(&image, Ehdr, 0, e_shoff, 0);
+		image.size = image_header_size(&image);
+		assert_accepted(&image);
+		image.size--;
+		assert_refused(&image, "the image is shorter than its ELF header");
+		image.size = 16;
+		assert_refused(&image, "the image is shorter than its ELF header");
+		/* as many as there may be */
+		build(&image, classes[c]);
+		IMAGE_SET(&image, Ehdr, 0, e_phoff, image.size);
+		IMAGE_SET(&image, Ehdr, 0, e_phnum, 64);
+		image.size += 64 * image_phdr_size(&image);
+		assert_accepted(&image);
+		IMAGE_SET(&image, Ehdr, 0, e_phnum, 65);
+		image.size += image_phdr_size(&image);
+		assert_refused(&image, "too many program headers");
+	}
 }
 
 static void segments_that_lie_are_refused(void **state)
@@ -261,6 +285,10 @@ static void segment_without_memory_is_not_counted(void **state)
 		assert_int_equal(segment.address, BASE + 4096);
 		assert_int_equal(amph_elf_segment(&elf, 1, &segment), -ENOENT);
 		free(copy);
+		/* what is not loaded takes no memory either */
+		build(&image, classes[c]);
+		image_segment(&image, 1, PT_NOTE, BASE + 4096, 0, 64, 64);
+		assert_accepted(&image);
 		/* in the other order as well */
 		build(&image, classes[c]);
 		image_segment(&image, 2, PT_LOAD, BASE + 4, 0, 0, 0);

@@ -355,6 +355,28 @@ static void more_entries_than_the_limits_are_refused(void **state)
 		}
 }
 
+static void table_with_all_that_there_may_be_is_read(void **state)
+{
+	struct test_table table;
+	uint32_t i = 0;
+
+	(void)state;
+	table_begin(&table, AMPH_RESOURCE_ENTRY_MAX);
+	for (; i < 4; i++)
+		table_carveout(&table, i, ANY, 4096, "c");
+	for (; i < 6; i++)
+		table_trace(&table, i, ANY, 64);
+	for (; i < 8; i++)
+		table_vdev(&table, i, ANY, ANY);
+	for (; i < AMPH_RESOURCE_ENTRY_MAX; i++)
+		table_entry(&table, i, 128, 4);
+	assert_int_equal(parse(&table, NULL), 0);
+	assert_int_equal(parsed.memory_count, 4);
+	assert_int_equal(parsed.trace_count, 2);
+	assert_int_equal(parsed.vdev_count, 2);
+	assert_int_equal(parsed.vendor_count, 8);
+}
+
 static void answers_are_written_to_their_places_only(void **state)
 {
 	struct test_table table;
@@ -437,6 +459,7 @@ int main(void)
 		cmocka_unit_test(unknown_types_are_refused_and_vendors_kept),
 		cmocka_unit_test(devmem_is_kept_with_its_type),
 		cmocka_unit_test(more_entries_than_the_limits_are_refused),
+		cmocka_unit_test(table_with_all_that_there_may_be_is_read),
 		cmocka_unit_test(answers_are_written_to_their_places_only),
 		cmocka_unit_test(answer_outside_the_table_is_refused),
 	};

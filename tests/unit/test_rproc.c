@@ -332,6 +332,12 @@ static void segment_outside_the_memory_is_refused(void **state)
 	board_open(&board);
 	table_begin(&board.table, 0);
 	image_build(&board.image, 32, DA, board.table.words, board.table.size);
+	/* the last one lies: the first is not written either */
+	IMAGE_SET(&board.image, Phdr, 2, p_paddr, DA + POOL_AT - 4095);
+	assert_int_equal(load_image(&board), -ERANGE);
+	for (uint32_t i = 0; i < SIZE; i++)
+		assert_int_equal(board.memory[i], 0xa5);
+	image_build(&board.image, 32, DA, board.table.words, board.table.size);
 	IMAGE_SET(&board.image, Phdr, 0, p_paddr, DA + POOL_AT - 256);
 	IMAGE_SET(&board.image, Ehdr, 0, e_entry, DA + POOL_AT - 256);
 	assert_int_equal(load_image(&board), 0);
@@ -647,6 +653,57 @@ static void carve_out_out_of_reach_is_refused(void **state)
 	board_close(&board);
 }
 
+/* Tables have 32-bit addresses, and all ones means none: the last byte there is nobody's. */
+static void addresses_that_a_table_cannot_say_are_refused(void **state)
+{
+	static const struct {
+		uint64_t pa, da;
+		bool fixed;
+	} lies[] = {
+		{0x140000000, DA, false},	 {0x140000000, DA, true},
+		{0x100000000 - SIZE, DA, false}, {0x100000000 - SIZE, DA, true},
+		{PA, 0x100000000 - SIZE, false}, {PA, 0x100000000 - SIZE, true},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(lies) / sizeof(lies[0]); i++) {
+		struct board board;
+
+		board_open(&board);
+		board.regions[0].pa = lies[i].pa;
+		board.regions[1].pa = 0;
+		board.windows[0] = (struct amph_window){lies[i].pa, lies[i].da, SIZE};
+		board.config.carveout = lies[i].fixed ? NULL : &board.pool;
+		board.config.carveout_pa = lies[i].pa + POOL_AT;
+		assert_int_equal(amph_rproc_init(board.rproc, &board.config), 0);
+		table_begin(&board.table, 1);
+		table_carveout(&board.table, 0,
+			       lies[i].fixed ? (uint32_t)lies[i].da + POOL_AT : ANY, POOL_SIZE,
+			       "to the end");
+		image_build(&board.image, 32, lies[i].da, board.table.words, board.table.size);
+		assert_int_equal(load_image(&board), -ERANGE);
+		assert_string_equal(board.rproc->why.what,
+				    lies[i].fixed ? "a resource lies beyond 32 bits"
+						  : "a block of the carve-out lies beyond 32 bits");
+		board_close(&board);
+	}
+}
+
+static void first_of_two_rpmsg_devices_is_the_one(void **state)
+{
+	struct board board;
+
+	(void)state;
+	board_open(&board);
+	table_begin(&board.table, 2);
+	table_vdev(&board.table, 0, ANY, ANY);
+	table_vdev(&board.table, 1, ANY, ANY);
+	assert_int_equal(load(&board), 0);
+	assert_ptr_equal(board.rproc->rpmsg, &board.rproc->table.vdevs[0]);
+	assert_int_equal(board.rproc->table.vdevs[1].driver_features, 0);
+	board_close(&board);
+}
+
 static void states_are_kept(void **state)
 {
 	struct board board;
@@ -911,6 +968,8 @@ static void image_loaded_elsewhere_gets_its_table_placed(void **state)
 	assert_int_equal(board.rproc->state, AMPH_RPROC_OFF);
 	assert_int_equal(board.pool.used, 0);
 	board.rproc->config.carveout = NULL;
+	table_begin(&board.table, 0);
+	image_build(&board.image, 64, 0x555500000000, board.table.words, board.table.size);
 	assert_int_equal(load_image(&board), -ENOSPC);
 	board_close(&board);
 }
@@ -986,6 +1045,8 @@ int main(void)
 		cmocka_unit_test(carve_out_that_is_full_gives_everything_back),
 		cmocka_unit_test(carveout_for_buffers_that_is_too_small_is_refused),
 		cmocka_unit_test(carve_out_out_of_reach_is_refused),
+		cmocka_unit_test(addresses_that_a_table_cannot_say_are_refused),
+		cmocka_unit_test(first_of_two_rpmsg_devices_is_the_one),
 		cmocka_unit_test(states_are_kept),
 		cmocka_unit_test(memory_stays_taken_until_it_is_proved_off),
 		cmocka_unit_test(hang_that_somebody_noticed_is_a_crash),
