@@ -235,7 +235,7 @@ int amph_session_open(struct amph_session *session, uint64_t deadline);
 /*
  * Handles input until the deadline or until at least one message came, sends heartbeats when due,
  * and declares the peer lost when it was silent for too long. Returns the number of messages,
- * -ETIMEDOUT, or the error that ended the session.
+ * -ETIMEDOUT, or the error that ended the session (-EPIPE for silence, never -ETIMEDOUT).
  */
 int amph_session_poll(struct amph_session *session, uint64_t deadline);
 

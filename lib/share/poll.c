@@ -178,7 +178,8 @@ void amph_session_lose(struct amph_session *session, int error, const char *what
 
 	if (session->state == AMPH_SESSION_LOST || session->state == AMPH_SESSION_CLOSED)
 		return;
-	session->error = error ? error : -EIO;
+	/* a poll that only found nothing says -ETIMEDOUT: a lost session never does */
+	session->error = error == -ETIMEDOUT ? -EPIPE : error ? error : -EIO;
 	session->why.what = what;
 	/* nobody knows what it still does with the memory that it has */
 	if (shared)

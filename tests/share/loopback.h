@@ -22,7 +22,7 @@ struct loopback {
 	struct loopback *other;
 	struct {
 		uint32_t length;
-		uint8_t bytes[512];
+		uint8_t bytes[512] __attribute__((aligned(8)));
 	} queue[LOOPBACK_MESSAGES]; /* for this end */
 	uint32_t first, count;
 	int fail; /* what the next sends return */

@@ -422,11 +422,11 @@ static void an_answer_that_cannot_be_sent_ends_the_session(void **state)
 	open_buffer(AMPH_DEVICE_READS_WRITES);
 	offer_buffer();
 	peers.end.fail = -ETIMEDOUT;
-	assert_int_equal(amph_session_poll(&peers.session, 0), -ETIMEDOUT);
+	assert_int_equal(amph_session_poll(&peers.session, 0), -EPIPE);
 	assert_int_equal(peers.session.state, AMPH_SESSION_LOST);
 	assert_int_equal(peers.unmaps, 1);
 	assert_null(peers.memory.buffers);
-	assert_int_equal(amph_session_poll(&peers.session, 0), -ETIMEDOUT);
+	assert_int_equal(amph_session_poll(&peers.session, 0), -EPIPE);
 }
 
 static void half_of_a_long_offer_ends_the_session(void **state)
@@ -543,7 +543,7 @@ static void silence_ends_the_session_and_heartbeats_prevent_it(void **state)
 	assert_int_equal(amph_session_poll(&mains.session, 0), -ETIMEDOUT);
 	assert_int_equal(mains.session.state, AMPH_SESSION_OPEN);
 	pass_time(&mains.session, 1000);
-	assert_int_equal(amph_session_poll(&mains.session, amph_deadline(10000)), -ETIMEDOUT);
+	assert_int_equal(amph_session_poll(&mains.session, amph_deadline(10000)), -EPIPE);
 	assert_int_equal(mains.session.state, AMPH_SESSION_LOST);
 	/* a broken channel is found by the heartbeat */
 	peers.end.fail = -EPIPE;
