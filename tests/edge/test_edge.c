@@ -470,9 +470,16 @@ static void job_that_does_not_fit_comes_back_with_the_reason(void **state)
 {
 	struct side *side = &sides[0];
 	uint64_t plane = edge_plane_offset(64, 64);
-	struct buffer buffer, reading;
+	struct buffer buffer, reading, wide;
 
 	(void)state;
+	open_buffer(&wide, 2 * edge_plane_offset(8193, 1));
+	offer(&wide, side, AMPH_DEVICE_READS_WRITES, 0);
+	assert_int_equal(job(side, &wide, EDGE_DETECT, 8193, 1), EDGE_BAD_SIZE);
+	assert_int_equal(job(side, &wide, EDGE_DETECT, 1, 8193), EDGE_BAD_SIZE);
+	assert_int_equal(job(side, &wide, EDGE_DETECT, 8192, 1), EDGE_OK);
+	take_away(&wide, side);
+	close_buffer(&wide);
 	open_buffer(&buffer, 2 * plane);
 	offer(&buffer, side, AMPH_DEVICE_READS_WRITES, 0);
 	assert_int_equal(job(side, &buffer, EDGE_DETECT, 0, 64), EDGE_BAD_SIZE);
@@ -633,15 +640,24 @@ static void session_closes_in_order_and_opens_again(void **state)
 
 static void heartbeats_go_on_during_a_large_job(void **state)
 {
+	const uint64_t size = edge_plane_offset(8192, 8192);
 	struct side *side = &sides[0];
 	struct buffer buffer;
 	uint64_t start;
 
 	(void)state;
-	open_buffer(&buffer, 2 * edge_plane_offset(8192, 8192));
+	open_buffer(&buffer, 2 * size + 4096);
 	offer(&buffer, side, AMPH_DEVICE_READS_WRITES, 0);
 	start = amph_time_now();
-	assert_int_equal(job(side, &buffer, EDGE_DETECT, 8192, 8192), EDGE_OK);
+	give(side, &buffer, 0, 2 * size, edge_cookie(EDGE_DETECT, 8192, 8192));
+	/* what comes on top of a running job goes back by itself */
+	give(side, &buffer, 2 * size, 4096, edge_cookie(EDGE_INVERT, 8, 8));
+	assert_int_equal(amph_session_wait_range(&side->session, buffer.share, 2 * size, 4096, true,
+						 MS(10000)),
+			 0);
+	assert_int_equal((uint32_t)side->cookie, EDGE_BUSY);
+	assert_int_equal(amph_shm_check_access(&buffer.shm, 0, size, true), -EACCES);
+	assert_int_equal(wait_all(side, &buffer), EDGE_OK);
 	print_message("8192x8192 in %llu ms\n",
 		      (unsigned long long)(amph_time_now() - start) / 1000000);
 	take_away(&buffer, side);
@@ -788,6 +804,31 @@ static void control_survives_nonsense(void **state)
 		assert_int_equal(control(side, EDGE_PING, 1, 2, i), i);
 }
 
+/* More lines than the trace buffer holds; each arrives once and whole. */
+static void trace_goes_around_its_buffer_without_losing_a_line(void **state)
+{
+	static const char line[] = "control: a message of another length: 0x";
+	struct side *side = &sides[0];
+	uint32_t lines = 0;
+
+	(void)state;
+	for (uint32_t i = 0; i < 1000; i++) {
+		assert_int_equal(amph_rpmsg_send(&side->control, "nonsense", 1 + i % 8, MS(1000)),
+				 0);
+		if (i % 50 == 0)
+			assert_int_equal(control(side, EDGE_PING, 0, 0, i), i);
+		read_trace(side);
+	}
+	assert_int_equal(control(side, EDGE_PING, 0, 0, 3), 3);
+	read_trace(side);
+	for (char *at = side->trace; (at = strstr(at, line)) != NULL; lines++) {
+		at += sizeof(line) - 1;
+		assert_int_equal(at[0] - '0', 1 + lines % 8);
+		assert_memory_equal(at + 1, " 0x10\n", 6);
+	}
+	assert_int_equal(lines, 1000);
+}
+
 static void load_image(struct image *image, const char *path)
 {
 	FILE *file = fopen(path, "rb");
@@ -828,6 +869,8 @@ int main(int count, char **arguments)
 		cmocka_unit_test_setup_teardown(hang_is_found_by_the_missing_heartbeat, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(control_survives_nonsense, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(trace_goes_around_its_buffer_without_losing_a_line,
+						set_up, tear_down),
 	};
 
 	if (count != 4)
