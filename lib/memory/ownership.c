@@ -210,12 +210,13 @@ static int sync_away(const struct amph_attachment *attachment, uint64_t offset, 
 {
 	const struct amph_cache_ops *cache = attachment->target->cache;
 	struct amph_shm *shm = attachment->shm;
-	char *va = (char *)shm->va + offset;
 	int error = 0;
+	char *va;
 
 	/* who never writes has no dirty line */
 	if (!has_cache(attachment) || shm->cpu_reads_only || !cache)
 		return 0;
+	va = (char *)shm->va + offset;
 	if (target_writes(attachment) && cache->flush)
 		error = cache->flush(va, (size_t)length);
 	else if (cache->clean)
