@@ -181,7 +181,7 @@ int amph_session_offer(struct amph_session *session, struct amph_attachment *att
 	error = send_offer(session, slot, deadline);
 	if (error) {
 		if (session->state == AMPH_SESSION_OPEN) {
-			slot->state = AMPH_SHARE_FREE;
+			amph_session_free_share(session, slot);
 			if (request)
 				settle(session, request, size, false);
 		}
@@ -245,6 +245,7 @@ static void receive_answer(struct amph_session *session, struct amph_share *shar
 	}
 	share->state = AMPH_SHARE_ACCEPTED;
 	share->accepted = true;
+	share->error = 0;
 	if (events && events->answered)
 		events->answered(session, share);
 }

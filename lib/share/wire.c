@@ -175,7 +175,9 @@ enum wire_reason amph_wire_check(const struct wire_message *message, uint32_t le
 	case WIRE_WELCOME:
 		return check_hello(&message->body.hello);
 	case WIRE_REJECT:
-		return message->body.reject.reserved ? WIRE_MALFORMED : WIRE_OK;
+		return message->body.reject.reserved || !message->body.reject.reason
+			       ? WIRE_MALFORMED
+			       : WIRE_OK;
 	case WIRE_OFFER:
 		return check_offer(&message->body.offer);
 	case WIRE_SEGMENTS:

@@ -1,0 +1,522 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Fuzzes a share session by a hostile other side that speaks well and lies: input = a script of
+ * what it says (well stamped, most of it) and of what the honest side's application does.
+ * Test code. After every step the ownership model must hold, no callback may ever name bytes outside
+ * a buffer or that this side does not own, and at the end nothing is left behind.
+ *
+ * The honest side is home of buffers and importer at once, main or peer by the first byte.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "share/internal.h"
+#include "share/loopback.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define REQUIRE(condition)        \
+	do {                      \
+		if (!(condition)) \
+			abort();  \
+	} while (0)
+
+#define BUFFERS 3
+
+static struct side honest, second, third; /* third: an honest importer, for passes */
+static struct loopback liar; /* its end of the channel */
+static struct buffer buffers[BUFFERS];
+static uint32_t liar_sent;
+static uint64_t liar_epoch;
+static int depth;
+
+struct script {
+	const uint8_t *data;
+	size_t size;
+};
+
+static uint8_t next(struct script *script)
+{
+	if (!script->size)
+		return 0;
+	script->size--;
+	return *script->data++;
+}
+
+/* Mostly small multiples of the granule, now and then anything. */
+static uint64_t next_number(struct script *script)
+{
+	static const uint64_t edges[] = {0,	     1,		 63,	     65,
+					 4095,	     4097,	 UINT64_MAX, UINT64_MAX - 63,
+					 1ull << 63, 1ull << 32, ARENA_SIZE, ARENA_SIZE + 64};
+	uint8_t byte = next(script);
+
+	if (byte < 128)
+		return (uint64_t)(byte % 65) * 64;
+	return edges[byte % (sizeof(edges) / sizeof(edges[0]))];
+}
+
+/* --- what the honest application checks --- */
+
+static void check_taken(struct amph_session *session, struct amph_share *share, uint64_t offset,
+			uint64_t length, bool reading, uint64_t cookie)
+{
+	(void)cookie;
+	REQUIRE(session->state == AMPH_SESSION_OPEN);
+	REQUIRE(length && offset < share->shm->size && length <= share->shm->size - offset);
+	REQUIRE(!amph_shm_check_access(share->shm, offset, length, false));
+	if (reading || !(share->direction & AMPH_DEVICE_WRITES)) {
+		if (!share->home)
+			REQUIRE(amph_shm_check_access(share->shm, offset, length, true));
+	}
+	/* really reachable: a sanitizer sees it when it is not */
+	if (share->va)
+		((volatile uint8_t *)share->va)[offset + length - 1];
+	/* some are returned at once, out of the callback */
+	if (!share->home && offset == 0 && depth++ == 0)
+		amph_session_return(session, share, offset, length, 1, 0);
+	depth = 0;
+}
+
+static int check_offered(struct amph_session *session, struct amph_share *share)
+{
+	(void)session;
+	REQUIRE(share->state == AMPH_SHARE_OFFERED && !share->home && share->shm);
+	REQUIRE(share->segments_received == share->segments_expected);
+	REQUIRE(share->size <= ARENA_SIZE * (uint64_t)SIDE_SEGMENTS);
+	for (uint32_t i = 0; i < share->segments_received; i++) {
+		REQUIRE(share->segments[i].address >= ARENA_DA);
+		REQUIRE(share->segments[i].address - ARENA_DA <=
+			ARENA_SIZE - share->segments[i].length);
+	}
+	if (share->va)
+		REQUIRE((uint8_t *)share->va >= arena &&
+			(uint8_t *)share->va + share->size <= arena + ARENA_SIZE);
+	return share->flags & AMPH_SHM_HUGE ? -ENOMEM : 0;
+}
+
+static void check_answered(struct amph_session *session, struct amph_share *share)
+{
+	(void)session;
+	REQUIRE(share->home);
+	REQUIRE(share->state == AMPH_SHARE_ACCEPTED || share->state == AMPH_SHARE_REFUSED);
+	REQUIRE((share->state == AMPH_SHARE_REFUSED) == (share->error != 0));
+}
+
+static void check_released(struct amph_session *session, struct amph_share *share)
+{
+	(void)session;
+	/* whoever is told that it is over: the other side holds nothing that is ours */
+	REQUIRE(!amph_shm_check(share->shm));
+	if (share->home)
+		REQUIRE(!amph_shm_check_access(share->shm, 0, 64, false) ||
+			share->shm->attachment_bits != (AMPH_HOLDER_CPU | share->attachment->bit));
+}
+
+static int check_requested(struct amph_session *session, const struct amph_session_request *request)
+{
+	struct amph_share *share;
+
+	REQUIRE(request->id && request->size && request->direction >= 1 && request->direction <= 3);
+	REQUIRE(memchr(request->name, 0, AMPH_NAME_MAX));
+	REQUIRE(session->granted_size <= session->config.quota);
+	if (request->flags & AMPH_SHM_READ_ONLY)
+		return -EROFS;
+	if (request->flags & AMPH_SHM_HUGE) /* offered at once */
+		amph_session_offer(session, &buffers[0].attachment, request->id, 0, &share);
+	return 0;
+}
+
+static void check_granted(struct amph_session *session, uint32_t request, struct amph_share *share,
+			  int error)
+{
+	(void)session;
+	REQUIRE(request);
+	REQUIRE(error ? !share : share && share->state == AMPH_SHARE_ACCEPTED && !share->home);
+}
+
+static void check_undone(struct amph_session *session, struct amph_share *share, uint64_t offset,
+			 uint64_t length, int error)
+{
+	(void)session;
+	REQUIRE(error < 0);
+	if (share->home || error == -ENOSPC || error == -EBUSY)
+		REQUIRE(!amph_shm_check_access(share->shm, offset, length, false));
+}
+
+static void check_passed(struct amph_session *session, struct amph_share *share, uint64_t offset,
+			 uint64_t length, uint64_t cookie, int error)
+{
+	(void)session;
+	(void)cookie;
+	if (error != -ERANGE)
+		REQUIRE(!error == !!amph_shm_check_access(share->shm, offset, length, false));
+}
+
+static void check_all(void)
+{
+	uint64_t granted = 0;
+	uint32_t imports = 0;
+
+	for (struct amph_shm *shm = honest.memory.buffers; shm; shm = shm->next)
+		REQUIRE(!amph_shm_check(shm));
+	for (uint32_t i = 0; i < SIDE_SHARES; i++) {
+		const struct amph_share *share = &honest.shares[i];
+
+		if (share->state == AMPH_SHARE_FREE) {
+			REQUIRE(!share->shm && share->fd == -1);
+			continue;
+		}
+		REQUIRE(honest.session.state == AMPH_SESSION_OPEN ||
+			honest.session.state == AMPH_SESSION_CLOSING);
+		if (share->home)
+			granted += share->granted_size;
+		else
+			imports += !!share->shm;
+		REQUIRE(share->segments_received <= SIDE_SEGMENTS);
+	}
+	for (uint32_t i = 0; i < AMPH_SESSION_REQUESTS; i++)
+		granted += honest.session.wanted[i].size;
+	REQUIRE(honest.session.granted_size == granted && granted <= honest.config.quota);
+	REQUIRE(honest.maps - honest.unmaps == imports);
+}
+
+/* --- what the liar says --- */
+
+static void fill_header(struct script *script, struct wire_message *message, uint32_t type,
+			uint32_t count)
+{
+	uint8_t stamp = next(script);
+
+	message->header = (struct wire_header){
+		.type = (uint16_t)type,
+		.length = (uint16_t)amph_wire_length(type, count),
+		.sequence = liar_sent + 1,
+		.from = liar_epoch,
+		.to = honest.session.epoch,
+	};
+	if (type <= WIRE_READY)
+		message->header.sequence = 0;
+	if (type == WIRE_HELLO)
+		message->header.to = 0;
+	switch (stamp) {
+	case 255:
+		message->header.from++;
+		break;
+	case 254:
+		message->header.to++;
+		break;
+	case 253:
+		message->header.sequence--;
+		break;
+	case 252:
+		message->header.sequence++;
+		break;
+	case 251:
+		message->header.length = (uint16_t)(message->header.length - 8);
+		break;
+	case 250:
+		message->header.type = (uint16_t)(type + 17);
+		break;
+	case 249:
+		message->header.from = 0;
+		break;
+	default:
+		break;
+	}
+	/* a number counts when the rest of the stamp is right */
+	if ((stamp < 249 || stamp == 251 || stamp == 250) && type > WIRE_READY &&
+	    honest.session.state != AMPH_SESSION_GREETING)
+		liar_sent++;
+}
+
+static void name_share(struct script *script, uint32_t *handle, uint32_t *generation)
+{
+	uint8_t byte = next(script);
+	const struct amph_share *share = &honest.shares[byte % SIDE_SHARES];
+
+	*handle = share->handle + (byte >= 240);
+	*generation = share->generation + (byte >= 224 && byte < 240);
+}
+
+static void fill_segments(struct script *script, struct wire_segment *segments, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		segments[i].length = (uint64_t)(next(script) % 16 + 1) * 256;
+		segments[i].address = ARENA_DA + (uint64_t)next(script) * 256;
+		if (segments[i].address == ARENA_DA + 255 * 256)
+			segments[i].address = next_number(script);
+		if (segments[i].length == 16 * 256)
+			segments[i].length = next_number(script);
+	}
+}
+
+static uint32_t fill_body(struct script *script, struct wire_message *message, uint32_t type)
+{
+	uint32_t count = 0;
+
+	switch (type) {
+	case WIRE_HELLO:
+	case WIRE_WELCOME:
+		message->body.hello = (struct wire_hello){1, 1, 0, 1, 0, 496, 0};
+		if (next(script) == 255)
+			message->body.hello.version_min = message->body.hello.version_max =
+				next(script);
+		break;
+	case WIRE_REJECT:
+		message->body.reject.type = next(script) % 20;
+		message->body.reject.reason = next(script) % 26;
+		name_share(script, &message->body.reject.handle, &message->body.reject.generation);
+		message->body.reject.offset = next_number(script);
+		message->body.reject.length = next_number(script);
+		message->body.reject.flags = next(script) & 1;
+		if (message->body.reject.type == WIRE_REQUEST)
+			message->body.reject.handle = next(script) % 8;
+		break;
+	case WIRE_OFFER: {
+		struct wire_offer *offer = &message->body.offer;
+
+		count = next(script) % 23;
+		offer->handle = next(script) % 8;
+		offer->generation = 1 + next(script) % 2;
+		offer->flags = next(script) & 0xf;
+		offer->direction = next(script) % 8 ? 3 : next(script) % 5;
+		offer->granule = 1u << next(script) % 8;
+		offer->method = next(script) == 255;
+		offer->segment_count = count + next(script) % 8;
+		offer->request = next(script) % 16;
+		memcpy(offer->name, "liar:a", 6);
+		offer->name[5] = (char)('a' + next(script) % 16);
+		if (offer->name[5] == 'p')
+			memset(offer->name + 6, 'x', 50);
+		offer->count = count;
+		fill_segments(script, offer->segments, count);
+		offer->size = 0;
+		for (uint32_t i = 0; i < count; i++)
+			offer->size += offer->segments[i].length;
+		if (next(script) & 1)
+			offer->size += next_number(script);
+		break;
+	}
+	case WIRE_SEGMENTS:
+		count = next(script) % 29;
+		name_share(script, &message->body.segments.handle,
+			   &message->body.segments.generation);
+		message->body.segments.first = next(script) % 48;
+		message->body.segments.count = count;
+		fill_segments(script, message->body.segments.segments, count);
+		break;
+	case WIRE_GIVE:
+	case WIRE_RETURN:
+	case WIRE_PASS: {
+		struct wire_handoff *handoff = &message->body.handoff;
+
+		name_share(script, &handoff->handle, &handoff->generation);
+		handoff->offset = next_number(script);
+		handoff->length = next_number(script);
+		handoff->direction = next(script) % 8 ? 3 : next(script) % 5;
+		if (type == WIRE_GIVE)
+			handoff->flags = next(script) & 1;
+		break;
+	}
+	case WIRE_REQUEST:
+		message->body.request.request = next(script) % 8;
+		message->body.request.size = next_number(script);
+		message->body.request.direction = next(script) % 5;
+		message->body.request.flags = next(script) & 7;
+		memset(message->body.request.name, 'r', next(script) % 65);
+		break;
+	case WIRE_DENY:
+		message->body.deny.request = next(script) % 8;
+		message->body.deny.reason = next(script);
+		break;
+	case WIRE_ACCEPT:
+	case WIRE_REFUSE:
+	case WIRE_RELEASE:
+	case WIRE_RELEASED:
+		name_share(script, &message->body.answer.handle, &message->body.answer.generation);
+		message->body.answer.flags = type >= WIRE_RELEASE ? next(script) & 1 : 0;
+		message->body.answer.reason = type == WIRE_REFUSE ? 1 + next(script) % 24 : 0;
+		break;
+	default:
+		break;
+	}
+	return count;
+}
+
+static void lie(struct script *script, uint32_t type)
+{
+	struct wire_message message = {0};
+	uint32_t count = fill_body(script, &message, type);
+
+	fill_header(script, &message, type, count);
+	loopback_send(&liar.channel, &message, amph_wire_length(type, count), -1, 0);
+}
+
+static void raw_bytes(struct script *script)
+{
+	uint8_t bytes[64] = {0};
+	uint32_t length = next(script) % sizeof(bytes);
+
+	for (uint32_t i = 0; i < length; i++)
+		bytes[i] = next(script);
+	loopback_send(&liar.channel, bytes, length, -1, 0);
+}
+
+/* --- what the honest application does --- */
+
+static void act(struct script *script)
+{
+	uint8_t what = next(script);
+	struct amph_share *share = &honest.shares[next(script) % SIDE_SHARES];
+	uint64_t offset = next_number(script), length = next_number(script);
+	struct amph_session_request request = {.size = 64, .direction = 3};
+	struct amph_share *made;
+	uint32_t id;
+
+	honest.end.fail = what & 0x80 ? -ETIMEDOUT : 0;
+	honest.end.fail_after = what >> 6 & 1;
+	switch (what % 10) {
+	case 0:
+	case 1:
+		amph_session_offer(&honest.session, &buffers[offset / 64 % BUFFERS].attachment,
+				   (uint32_t)(length / 64 % 4), 0, &made);
+		break;
+	case 2:
+		amph_session_give(&honest.session, share, offset, length, what & 0x20, 3, 0);
+		break;
+	case 3:
+		amph_session_return(&honest.session, share, offset, length, 4, 0);
+		break;
+	case 4:
+		amph_session_release(&honest.session, share, 0);
+		break;
+	case 5:
+		amph_session_request(&honest.session, &request, 0, &id);
+		break;
+	case 6:
+		amph_session_deny(&honest.session, (uint32_t)(offset / 64 % 8), -EPERM, 0);
+		break;
+	case 7:
+		amph_session_close(&honest.session, 0);
+		break;
+	case 8:
+		for (uint32_t i = 0; i < SIDE_SHARES; i++) {
+			struct amph_share *to = &second.shares[i];
+
+			if (to->state == AMPH_SHARE_ACCEPTED && to->shm == share->shm)
+				amph_session_pass(&honest.session, share, &second.session, to,
+						  offset, length, 5, 0);
+		}
+		break;
+	default:
+		amph_session_wait_range(&honest.session, share, offset, length, what & 1, 0);
+		amph_session_wait_share(&honest.session, share, AMPH_SHARE_RELEASING, 0);
+		break;
+	}
+	honest.end.fail = 0;
+	honest.end.fail_after = 0;
+}
+
+/* --- from the beginning to the end --- */
+
+static void begin(enum amph_session_role role, bool greet)
+{
+	struct script none = {NULL, 0};
+
+	memset(buffers, 0, sizeof(buffers));
+	/* an honest second session over the same memory, to pass to */
+	REQUIRE(!pair_open(&second, &third));
+	memset(&honest, 0, sizeof(honest));
+	loopback_init(&honest.end, &liar);
+	side_init(&honest, role, 0x5151515151515151u);
+	honest.events.offered = check_offered;
+	honest.events.answered = check_answered;
+	honest.events.taken = check_taken;
+	honest.events.released = check_released;
+	honest.events.requested = check_requested;
+	honest.events.granted = check_granted;
+	honest.events.undone = check_undone;
+	honest.events.passed = check_passed;
+	REQUIRE(!amph_session_init(&honest.session, &honest.config));
+	liar_epoch = 9;
+	liar_sent = 0;
+	for (uint32_t i = 0; i < BUFFERS; i++) {
+		char name[] = "arena:0000";
+		struct amph_share *share;
+
+		name[6] = (char)('1' + i);
+		REQUIRE(!buffer_open(&buffers[i], &honest, name, 4096, 0));
+		REQUIRE(!buffer_attach(&buffers[i], &honest, AMPH_DEVICE_READS_WRITES));
+		REQUIRE(!amph_shm_attach(&buffers[i].shm, &second.target.target,
+					 AMPH_DEVICE_READS_WRITES, AMPH_SYNC_MESSAGES,
+					 &buffers[i].second, buffers[i].second_segments, 1));
+		if (i < 2) {
+			REQUIRE(!amph_session_offer(&second.session, &buffers[i].second, 0, 0,
+						    &share));
+			settle(&second, &third);
+		}
+	}
+	amph_session_open(&honest.session, 0);
+	if (!greet)
+		return;
+	lie(&none, role == AMPH_SESSION_MAIN ? WIRE_WELCOME : WIRE_HELLO);
+	if (role == AMPH_SESSION_PEER)
+		lie(&none, WIRE_READY);
+	REQUIRE(amph_session_poll(&honest.session, 0) > 0);
+	REQUIRE(honest.session.state == AMPH_SESSION_OPEN);
+}
+
+static void end(void)
+{
+	amph_session_lose(&honest.session, -EIO, "the end");
+	check_all();
+	REQUIRE(honest.session.state == AMPH_SESSION_LOST ||
+		honest.session.state == AMPH_SESSION_CLOSED);
+	/* what the liar could still reach is in quarantine, and everything else is the CPU's */
+	for (uint32_t i = 0; i < BUFFERS; i++) {
+		if (honest.session.state == AMPH_SESSION_LOST &&
+		    honest.target.target.state == AMPH_TARGET_LOST)
+			REQUIRE(buffers[i].attachment.quarantined);
+		else
+			REQUIRE(!amph_shm_detach(&buffers[i].attachment));
+	}
+	settle(&second, &third);
+	amph_session_lose(&second.session, -EIO, "the end");
+	amph_session_lose(&third.session, -EIO, "the end");
+	if (honest.target.target.state == AMPH_TARGET_LOST)
+		amph_target_off(&honest.target.target);
+	amph_target_off(&second.target.target);
+	for (uint32_t i = 0; i < BUFFERS; i++) {
+		REQUIRE(!amph_shm_check_access(&buffers[i].shm, 0, 4096, true));
+		REQUIRE(!amph_shm_put(&buffers[i].shm));
+	}
+	REQUIRE(!honest.memory.buffers);
+	REQUIRE(honest.maps == honest.unmaps);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct script script = {data, size};
+	uint8_t first = next(&script);
+
+	begin(first & 1 ? AMPH_SESSION_MAIN : AMPH_SESSION_PEER, !(first & 2));
+	for (int steps = 0; script.size && steps < 200; steps++) {
+		uint8_t what = next(&script);
+
+		if (what % 32 >= WIRE_HELLO && what % 32 <= WIRE_GOODBYE)
+			lie(&script, what % 32);
+		else if (what % 32 == 18)
+			raw_bytes(&script);
+		else
+			act(&script);
+		honest.end.fail = what >= 0xf8 ? -ETIMEDOUT : 0;
+		amph_session_poll(&honest.session, 0);
+		honest.end.fail = 0;
+		liar.count = 0;
+		settle(&second, &third);
+		check_all();
+	}
+	end();
+	return 0;
+}
