@@ -5,6 +5,8 @@
  */
 #include "system.h"
 
+#include <amphora/tool.h>
+
 static struct soc soc;
 static struct coprocessor first, second;
 static struct job job;
@@ -292,6 +294,19 @@ static void a_request_past_the_quota_is_refused_before_anybody_is_asked(void **s
 	assert_int_equal(granted.requests, 0);
 }
 
+static void a_firmware_of_another_place_is_not_loaded_over_the_first(void **state)
+{
+	char path[4096];
+
+	(void)state;
+	if (kind != COPROCESSOR_RISCV32)
+		skip();
+	assert_int_equal(tool_find("firmware/edge-riscv32-0.elf", path, sizeof(path)), 0);
+	assert_int_equal(coprocessor_start(&second, &soc, kind, 1, path, SECONDS(5)), -ERANGE);
+	assert_int_equal(amph_session_poll(&first.session, 0), -ETIMEDOUT);
+	assert_int_equal(first.session.state, AMPH_SESSION_OPEN);
+}
+
 int main(int count, char **arguments)
 {
 	const struct CMUnitTest tests[] = {
@@ -311,6 +326,8 @@ int main(int count, char **arguments)
 		cmocka_unit_test_setup_teardown(
 			a_request_past_the_quota_is_refused_before_anybody_is_asked, up_one,
 			down_one),
+		cmocka_unit_test_setup_teardown(
+			a_firmware_of_another_place_is_not_loaded_over_the_first, up_one, down_one),
 	};
 
 	if (count != 2 || coprocessor_kind_parse(arguments[1], &kind)) {

@@ -297,6 +297,19 @@ static void image_that_does_not_run_is_told_at_start(void **state)
 	board_close(&board);
 }
 
+static void start_past_its_deadline_leaves_no_program(void **state)
+{
+	struct board board;
+
+	(void)state;
+	board_open(&board);
+	assert_int_equal(amph_rproc_load(board.rproc, image, image_size), 0);
+	assert_int_equal(amph_rproc_start(board.rproc, 0), -ETIMEDOUT);
+	assert_int_equal(board.rproc->state, AMPH_RPROC_CRASHED);
+	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+	board_close(&board);
+}
+
 static void wrong_dram_is_told_at_start(void **state)
 {
 	struct board board;
@@ -486,6 +499,7 @@ int main(void)
 		cmocka_unit_test(end_is_told_by_code_signal_and_text),
 		cmocka_unit_test(program_that_hangs_is_killed),
 		cmocka_unit_test(image_that_does_not_run_is_told_at_start),
+		cmocka_unit_test(start_past_its_deadline_leaves_no_program),
 		cmocka_unit_test(wrong_dram_is_told_at_start),
 		cmocka_unit_test(death_of_the_owner_takes_the_child_along),
 		cmocka_unit_test(end_of_the_thread_that_started_it_is_not_its_end),

@@ -143,8 +143,8 @@ int command_run(int count, char **arguments)
 		return EXIT_FAILED;
 	}
 	coprocessor.on_service = show_service;
-	int status = coprocessor_start(&coprocessor, &soc, options.kind, 0, options.firmware,
-				       amph_deadline(START_DEADLINE));
+	int status = coprocessor_start(&coprocessor, &soc, options.kind, SOC_ALONE,
+				       options.firmware, amph_deadline(START_DEADLINE));
 	if (status) {
 		tool_error("%s", soc.error);
 		soc_close(&soc);

@@ -140,7 +140,6 @@ int soc_open(struct soc *soc)
 		return fail(soc, status, "the shared DRAM of %llu MiB can't be made: %s",
 			    SOC_DRAM_SIZE / SOC_MIB, strerror(-status));
 	dram = soc->dram.io.va;
-	soc->regions[0] = soc->dram.io;
 	status = amph_pool_init(&soc->carveout, SOC_CARVEOUT_SIZE, CARVEOUT_GRANULE,
 				soc->carveout_blocks, 64);
 	if (!status)
@@ -192,20 +191,36 @@ static void service(void *argument, const char *name, uint32_t address, bool cre
 		coprocessor->on_service(coprocessor, name, address, created);
 }
 
-static int init_rproc(struct coprocessor *coprocessor)
+static void part_of_dram(const struct soc *soc, struct amph_io *part, uint64_t offset,
+			 uint64_t size)
+{
+	uint8_t *dram = soc->dram.io.va;
+
+	*part = (struct amph_io){dram + offset, SOC_DRAM_PA + offset, SOC_DRAM_PA + offset, size};
+}
+
+static int init_rproc(struct coprocessor *coprocessor, uint32_t index)
 {
 	struct soc *soc = coprocessor->soc;
 	bool qemu = coprocessor->kind == COPROCESSOR_RISCV32;
 	struct amph_rproc_config config = {
 		.name = coprocessor->name,
 		.map = {.windows = &coprocessor->window, .count = 1},
-		.regions = soc->regions,
-		.region_count = 1,
+		.regions = coprocessor->regions,
+		.region_count = 2,
 		.carveout = &soc->carveout,
 		.carveout_pa = SOC_DRAM_PA + SOC_CARVEOUT,
 		.features = AMPH_VIRTIO_RPMSG_F_NS | AMPH_VIRTIO_RING_F_EVENT_IDX,
 	};
 
+	/* not the other coprocessor's firmware, nor anybody's buffers */
+	if (index == SOC_ALONE)
+		part_of_dram(soc, &coprocessor->regions[0], 0,
+			     SOC_COPROCESSORS * SOC_FIRMWARE_SIZE);
+	else
+		part_of_dram(soc, &coprocessor->regions[0], index * SOC_FIRMWARE_SIZE,
+			     SOC_FIRMWARE_SIZE);
+	part_of_dram(soc, &coprocessor->regions[1], SOC_CARVEOUT, SOC_CARVEOUT_SIZE);
 	coprocessor->window =
 		(struct amph_window){.pa = SOC_DRAM_PA,
 				     .da = qemu ? SOC_DRAM_DA_RISCV32 : SOC_DRAM_DA_PROCESS,
@@ -290,7 +305,7 @@ int coprocessor_start(struct coprocessor *coprocessor, struct soc *soc, enum cop
 			   sizeof(coprocessor->firmware)))
 		return fail(soc, -ENOENT, "the demo's firmware %s is not installed",
 			    demo_firmware(kind, index));
-	int status = init_rproc(coprocessor);
+	int status = init_rproc(coprocessor, index);
 	if (status)
 		return fail(soc, status, "coprocessor %s: %s", coprocessor->name,
 			    tool_why(&coprocessor->rproc.why, status, why, sizeof(why)));

@@ -32,6 +32,7 @@
 #define SOC_POOL_SIZE \
 	(SOC_DRAM_SIZE - SOC_POOL - 4 * SOC_MIB) /* QEMU's device tree is at the end */
 #define SOC_COPROCESSORS 2
+#define SOC_ALONE	 SOC_COPROCESSORS /* an index: all of the firmwares' memory is for one */
 #define SOC_SHARES	 8
 #define SOC_RANGES	 16
 #define SOC_SLOTS	 256
@@ -41,7 +42,6 @@ enum coprocessor_kind { COPROCESSOR_RISCV32, COPROCESSOR_PROCESS };
 
 struct soc {
 	struct amph_dram dram;
-	struct amph_io regions[1];
 	struct amph_pool carveout, pool;
 	struct amph_pool_block carveout_blocks[64], pool_blocks[64];
 	struct amph_provider_pool provider; /* "dram:" */
@@ -63,6 +63,7 @@ struct coprocessor {
 	char name[24];
 	char firmware[4096]; /* path */
 	struct amph_window window;
+	struct amph_io regions[2]; /* what loading may write: its MiB for firmware, the carve-out */
 	union {
 		struct amph_rproc rproc;
 		struct amph_rproc_qemu qemu;
@@ -107,8 +108,8 @@ int soc_open(struct soc *soc);
 void soc_close(struct soc *soc);
 
 /*
- * Loads `firmware` (NULL: the demo's own for that kind and index 0 or 1), powers on, and brings RPMsg
- * up. Returns 0, or -errno and soc->error; on error it is off.
+ * Loads `firmware`, powers on, and brings RPMsg up. index: 0 or 1, or SOC_ALONE. firmware: NULL for
+ * the demo's own for that kind and index. Returns 0, or -errno and soc->error; on error it is off.
  */
 int coprocessor_start(struct coprocessor *coprocessor, struct soc *soc, enum coprocessor_kind kind,
 		      uint32_t index, const char *firmware, uint64_t deadline);

@@ -21,6 +21,8 @@
 #include <amphora/time.h>
 
 /* What the keeper needs until the program runs; on the starter's stack. */
+#define KILL_AGAIN_MS 10
+
 struct launch {
 	struct amph_child *child;
 	const struct amph_child_plan *plan;
@@ -211,6 +213,34 @@ static void close_all(struct amph_child *child)
 	child->pid = 0;
 }
 
+static void kill_child(struct amph_child *child)
+{
+	amph_lock_acquire(&child->lock);
+	if (child->pid && !child->reaped)
+		kill(child->pid, SIGKILL);
+	amph_lock_release(&child->lock);
+}
+
+/*
+ * The program runs, or never will, when the keeper's and the child's ends are closed. A file system
+ * that does not answer holds the child in its exec: it is killed at the deadline, and its end is
+ * closed then. Returns 0, or the error as a positive errno.
+ */
+static int wait_for_program(struct amph_child *child, int reported, uint64_t deadline)
+{
+	bool late = false;
+	int failed = 0;
+
+	while (amph_child_poll(reported, deadline) == -ETIMEDOUT) {
+		late = true;
+		kill_child(child); /* again and again: it may not be there yet */
+		deadline = amph_deadline(KILL_AGAIN_MS);
+	}
+	while (read(reported, &failed, sizeof(failed)) < 0 && errno == EINTR)
+		;
+	return late ? ETIMEDOUT : failed;
+}
+
 int amph_child_start(struct amph_child *child, const struct amph_child_plan *plan, int mailbox)
 {
 	struct launch launch = {
@@ -227,9 +257,7 @@ int amph_child_start(struct amph_child *child, const struct amph_child_plan *pla
 		amph_child_close(&launch.error_text);
 		amph_child_close(&launch.report);
 	} else {
-		/* the program runs, or did not, when the other end is closed */
-		while (read(reported, &failed, sizeof(failed)) < 0 && errno == EINTR)
-			;
+		failed = wait_for_program(child, reported, plan->deadline);
 		child->owner = getpid();
 		/* from here on the keeper leaves the pid alone, and this thread may read it */
 		amph_lock_acquire(&child->lock);
@@ -252,10 +280,7 @@ int amph_child_stop(struct amph_child *child, uint64_t deadline)
 		return 0;
 	if (child->owner != getpid())
 		return -ESTALE;
-	amph_lock_acquire(&child->lock);
-	if (child->pid && !child->reaped)
-		kill(child->pid, SIGKILL);
-	amph_lock_release(&child->lock);
+	kill_child(child);
 	int error = amph_child_poll(child->ended, deadline);
 	if (error)
 		return error;

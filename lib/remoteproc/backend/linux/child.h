@@ -19,6 +19,7 @@ struct amph_child_plan {
 	char *const *environment;
 	int inherit[AMPH_CHILD_INHERIT_MAX]; /* fds above 2 that the program gets, same numbers */
 	uint32_t inherit_count;
+	uint64_t deadline; /* for the program to be executed; then it is killed */
 };
 
 /* A stream socket pair: ours does not block; both close-on-exec and above 2. 0 or -errno. */

@@ -76,7 +76,8 @@ static int make_environment(char *own[5], char **all)
 	return 0;
 }
 
-static int launch(struct amph_rproc_process *process, int dram, int theirs, int *mailbox)
+static int launch(struct amph_rproc_process *process, int dram, int theirs, int *mailbox,
+		  uint64_t deadline)
 {
 	const struct amph_rproc_process_config *config = &process->process;
 	char texts[5][64], path[64];
@@ -105,6 +106,7 @@ static int launch(struct amph_rproc_process *process, int dram, int theirs, int 
 		.environment = all,
 		.inherit = {dram, theirs},
 		.inherit_count = 2,
+		.deadline = deadline,
 	};
 	int ours = *mailbox;
 	*mailbox = -1; /* the child's from now on */
@@ -122,12 +124,11 @@ static int start(struct amph_rproc *rproc, uint64_t entry, uint64_t deadline)
 	int dram = amph_child_keep(process->process.dram_fd);
 
 	(void)entry; /* the program's own loader knows */
-	(void)deadline; /* nothing here waits for the program */
 	if (dram < 0)
 		return dram;
 	int error = amph_child_socket(&ours, &theirs);
 	if (!error)
-		error = launch(process, dram, theirs, &ours);
+		error = launch(process, dram, theirs, &ours, deadline);
 	amph_child_close(&dram);
 	amph_child_close(&theirs);
 	amph_child_close(&ours);

@@ -124,7 +124,8 @@ static int open_all(struct amph_rproc_qemu *qemu, struct descriptors *fds)
 }
 
 /* Builds QEMU's command line and starts it, its processors halted. */
-static int launch(struct amph_rproc_qemu *qemu, uint64_t entry, struct descriptors *fds)
+static int launch(struct amph_rproc_qemu *qemu, uint64_t entry, struct descriptors *fds,
+		  uint64_t deadline)
 {
 	const struct amph_rproc_qemu_config *config = &qemu->qemu;
 	char path[4096], machine[80], text[6][112];
@@ -188,6 +189,7 @@ static int launch(struct amph_rproc_qemu *qemu, uint64_t entry, struct descripto
 		.environment = environ,
 		.inherit = {fds->inherit[0], fds->inherit[1], fds->inherit[2]},
 		.inherit_count = 3,
+		.deadline = deadline,
 	};
 	int mailbox = fds->mailbox;
 	fds->mailbox = -1; /* the child's from now on */
@@ -204,7 +206,7 @@ static int start(struct amph_rproc *rproc, uint64_t entry, uint64_t deadline)
 	int error = open_all(qemu, &fds);
 
 	if (!error)
-		error = launch(qemu, entry, &fds);
+		error = launch(qemu, entry, &fds, deadline);
 	for (uint32_t i = 0; i < 3; i++)
 		amph_child_close(&fds.inherit[i]);
 	if (!error) {
