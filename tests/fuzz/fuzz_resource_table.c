@@ -52,7 +52,7 @@ static void check_vdev(const struct amph_resource_vdev *vdev, uint8_t *marks, ui
 
 static void check_table(const struct amph_resource_table *table, uint64_t size)
 {
-	uint8_t *marks = calloc(1, size);
+	uint8_t *marks = calloc(1, size ? size : 1);
 
 	require(marks != NULL);
 	require(table->size == size && table->da == 0);

@@ -88,7 +88,7 @@ static void offer(struct model *m, struct script *script, bool honest)
 		desc->address = m->area + (uint64_t)(int64_t)(int16_t)script_word(script);
 	}
 	m->vring.avail[2 + m->vring.avail[1] % m->vring.count] =
-		honest ? (uint16_t)(id % m->vring.count) : id;
+		(uint16_t)(honest ? id % m->vring.count : id);
 	m->vring.avail[1]++;
 }
 

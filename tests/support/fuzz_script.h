@@ -55,6 +55,8 @@ static inline void script_scribble(struct script *script, void *memory, size_t s
 	uint32_t value = width & 2 ? script_long(script) : script_word(script);
 	size_t length = width & 2 ? 4 : width & 1 ? 2 : 1;
 
+	if (!size)
+		return;
 	offset %= size;
 	if (length > size - offset)
 		length = size - offset;

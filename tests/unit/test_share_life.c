@@ -631,7 +631,7 @@ static void leaving_without_releasing_is_a_loss(void **state)
 	(void)state;
 
 	open_pair();
-	share = share_buffer(AMPH_DEVICE_READS_WRITES);
+	share_buffer(AMPH_DEVICE_READS_WRITES);
 	raw.body.deny = (struct wire_deny){0};
 	amph_session_send(&peers.session, &raw, WIRE_GOODBYE, 0, -1, 0);
 	assert_int_equal(amph_session_poll(&mains.session, 0), -ECONNRESET);
