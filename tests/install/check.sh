@@ -33,7 +33,7 @@ done
 	fail "the installed files above name the source or the build folder"
 if [ -x "$build/bin/amphora" ]; then
 	[ -x "$prefix/bin/amphora" ] || fail "bin/amphora is missing"
-	"$prefix/bin/amphora" --version | grep -q '[0-9]' || fail "bin/amphora --version"
+	[[ $("$prefix/bin/amphora" --version) == *[0-9]* ]] || fail "bin/amphora --version"
 	"$prefix/bin/amphora" demo --coprocessor process --output "$folder/edges.png" >"$folder/log" ||
 		{ cat "$folder/log"; fail "the installed demo"; }
 	grep -q "$prefix/share/amphora" "$folder/log" || fail "the demo did not use the installed firmware"
@@ -51,7 +51,7 @@ flags=(-std=c11 -Wall -Wextra -Werror "$outside/outside.c")
 "$folder/by-pkg-config" || fail "by pkg-config, shared"
 [ "$("$folder/by-pkg-config")" = "amphora $(pkg-config --modversion amphora)" ] ||
 	fail "CMakeLists.txt and version.h differ in the version"
-ldd "$folder/by-pkg-config" | grep -q "$libraries/libamphora.so" || fail "not linked to the shared library"
+[[ $(ldd "$folder/by-pkg-config") == *"$libraries/libamphora.so"* ]] || fail "not linked to the shared library"
 
 # shellcheck disable=SC2046
 "$cc" "${flags[@]}" -o "$folder/static" $(pkg-config --cflags amphora) "$libraries/libamphora.a" \
