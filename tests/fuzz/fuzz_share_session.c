@@ -282,7 +282,7 @@ static uint32_t fill_body(struct script *script, struct wire_message *message, u
 		offer->flags = next(script) & 0xf;
 		offer->direction = next(script) % 8 ? 3 : next(script) % 5;
 		offer->granule = 1u << next(script) % 8;
-		offer->method = next(script) == 255;
+		offer->method = next(script) % 16 == 15;
 		offer->segment_count = count + next(script) % 8;
 		offer->request = next(script) % 16;
 		memcpy(offer->name, "liar:a", 6);
@@ -379,7 +379,10 @@ static void act(struct script *script)
 	switch (what % 10) {
 	case 0:
 	case 1:
-		amph_session_offer(&honest.session, &buffers[offset / 64 % BUFFERS].attachment,
+		/* now and then one that is another session's */
+		amph_session_offer(&honest.session,
+				   what & 0x20 ? &buffers[offset / 64 % BUFFERS].second
+					       : &buffers[offset / 64 % BUFFERS].attachment,
 				   (uint32_t)(length / 64 % 4), 0, &made);
 		break;
 	case 2:
@@ -401,6 +404,9 @@ static void act(struct script *script)
 		amph_session_close(&honest.session, 0);
 		break;
 	case 8:
+		if (what & 0x20)
+			amph_session_lose(&second.session, -EIO, "by the script");
+		second.end.fail = what & 0x40 ? -ETIMEDOUT : 0;
 		for (uint32_t i = 0; i < SIDE_SHARES; i++) {
 			struct amph_share *to = &second.shares[i];
 
@@ -420,7 +426,34 @@ static void act(struct script *script)
 
 /* --- from the beginning to the end --- */
 
-static void begin(enum amph_session_role role, bool greet)
+/* What an integrator may have configured otherwise. */
+static void configure(uint8_t what)
+{
+	struct amph_session_config *config = &honest.config;
+
+	if (what & 1)
+		config->events = NULL;
+	if (what & 2)
+		honest.events = (struct amph_session_events){.offered = check_offered};
+	if (what & 4) {
+		config->cache = &amph_cache_port;
+		config->cache_line = 64;
+	}
+	if (what & 8) {
+		config->windows.map = NULL;
+		config->windows.unmap = NULL;
+	}
+	if (what & 16)
+		config->ranges_per_share = 2;
+	if (what & 32)
+		config->segments = NULL;
+	if (what & 64)
+		honest.end.channel.message_max = 152;
+	if (what & 128)
+		config->heartbeat_ms = 1;
+}
+
+static void begin(enum amph_session_role role, bool greet, uint8_t configuration)
 {
 	struct script none = {NULL, 0};
 
@@ -438,6 +471,7 @@ static void begin(enum amph_session_role role, bool greet)
 	honest.events.granted = check_granted;
 	honest.events.undone = check_undone;
 	honest.events.passed = check_passed;
+	configure(configuration);
 	REQUIRE(!amph_session_init(&honest.session, &honest.config));
 	liar_epoch = 9;
 	liar_sent = 0;
@@ -499,8 +533,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct script script = {data, size};
 	uint8_t first = next(&script);
+	uint8_t configuration = first & 4 ? next(&script) : 0;
 
-	begin(first & 1 ? AMPH_SESSION_MAIN : AMPH_SESSION_PEER, !(first & 2));
+	begin(first & 1 ? AMPH_SESSION_MAIN : AMPH_SESSION_PEER, !(first & 2), configuration);
 	for (int steps = 0; script.size && steps < 200; steps++) {
 		uint8_t what = next(&script);
 
