@@ -63,12 +63,22 @@ static inline int count_fds(void)
 	return count;
 }
 
-/* Whether this process has children, running or dead. */
+/*
+ * Whether this process has children once every coprocessor is stopped. What a coprocessor itself
+ * started (a sanitizer its symbolizer) is adopted and may take a moment to end.
+ */
 static inline bool has_children(void)
 {
-	siginfo_t info = {0};
+	uint64_t deadline = SECONDS(5);
+	pid_t pid;
 
-	return !waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT);
+	while ((pid = waitpid(-1, NULL, WNOHANG)) >= 0) {
+		if (!pid && amph_time_now() >= deadline)
+			return true;
+		if (!pid)
+			usleep(1000);
+	}
+	return false;
 }
 
 static inline void job_open(struct job *job, struct soc *soc, const char *name, uint32_t width,
