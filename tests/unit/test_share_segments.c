@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * An offer's segment list that lies about how much of it there is. The list is collected in the
+ * importer's storage, so one segment too many is a write behind it.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "share/raw.h"
+
+static uint32_t mapped;
+
+static int map_anything(void *argument, const struct amph_segment *segments, uint32_t count,
+			uint64_t size, uint32_t direction, intptr_t handle, void **va)
+{
+	(void)argument;
+	(void)segments;
+	(void)count;
+	(void)size;
+	(void)direction;
+	(void)handle;
+	*va = arena;
+	mapped++;
+	return 0;
+}
+
+/* main offers 4096 bytes in `count` segments, of which as many as are in `here` come at once. */
+static void say_offer(uint32_t count, const struct wire_segment *here, uint32_t here_count)
+{
+	raw.body.offer = (struct wire_offer){
+		.handle = 1,
+		.generation = 1,
+		.size = 4096,
+		.direction = AMPH_DEVICE_READS_WRITES,
+		.granule = 1,
+		.segment_count = count,
+		.name = "arena:1000",
+		.count = here_count,
+	};
+	for (uint32_t i = 0; i < here_count; i++)
+		raw.body.offer.segments[i] = here[i];
+	assert_int_equal(amph_session_send(&mains.session, &raw, WIRE_OFFER, here_count, -1, 0), 0);
+	amph_session_poll(&peers.session, 0);
+}
+
+static void say_segments(uint32_t first, uint32_t count)
+{
+	raw.body.segments = (struct wire_segments){1, 1, first, count, {{0}}};
+	for (uint32_t i = 0; i < count; i++)
+		raw.body.segments.segments[i] =
+			(struct wire_segment){ARENA_DA + (first + i) * 16, 16};
+	assert_int_equal(amph_session_send(&mains.session, &raw, WIRE_SEGMENTS, count, -1, 0), 0);
+	amph_session_poll(&peers.session, 0);
+}
+
+static void more_segments_than_are_left_are_refused_and_not_stored(void **state)
+{
+	const struct wire_segment first = {ARENA_DA, 16};
+	const struct amph_segment untouched = {0x1234, 0x5678};
+	(void)state;
+
+	open_pair();
+	/* the last of its storage: what comes behind belongs to the next share */
+	peers.shares[0].segments[SIDE_SEGMENTS] = untouched;
+	say_offer(SIDE_SEGMENTS, &first, 1);
+	say_segments(1, 28);
+	assert_int_equal(peers.shares[0].segments_received, 29);
+	say_segments(29, SIDE_SEGMENTS - 29 + 1);
+	said_refuse(&peers, WIRE_MALFORMED);
+	assert_int_equal(peers.shares[0].state, AMPH_SHARE_FREE);
+	assert_memory_equal(&peers.shares[0].segments[SIDE_SEGMENTS], &untouched,
+			    sizeof(untouched));
+}
+
+static void lengths_that_add_up_only_modulo_2_64_never_reach_the_window_hook(void **state)
+{
+	const struct wire_segment wrapping[] = {{0, UINT64_C(1) << 63},
+						{0, (UINT64_C(1) << 63) + 4096}};
+	(void)state;
+
+	open_pair();
+	peers.session.config.windows.map = map_anything;
+	mapped = 0;
+	say_offer(2, wrapping, 2);
+	said_refuse(&peers, WIRE_MALFORMED);
+	assert_int_equal(mapped, 0);
+	assert_int_equal(peers.shares[0].state, AMPH_SHARE_FREE);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(more_segments_than_are_left_are_refused_and_not_stored),
+		cmocka_unit_test(lengths_that_add_up_only_modulo_2_64_never_reach_the_window_hook),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
