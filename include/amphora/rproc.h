@@ -104,6 +104,15 @@ int amph_rproc_init(struct amph_rproc *rproc, const struct amph_rproc_config *co
 int amph_rproc_load(struct amph_rproc *rproc, const void *image, uint64_t size);
 
 /*
+ * For an image that somebody else has put into memory (another operating system's loader) and that
+ * starts at `entry` (da). State OFF to LOADED. What it has of resources is the other's business: here
+ * it has no table, thus no RPMsg and no trace.
+ * Returns 0; -EBUSY (state); -ERANGE (the entry lies outside the map or the regions); -ENOTSUP (this
+ * back-end runs only what it has loaded itself); rproc->why.
+ */
+int amph_rproc_adopt(struct amph_rproc *rproc, uint64_t entry);
+
+/*
  * LOADED to RUNNING. Returns 0; -EBUSY (state); -ETIMEDOUT or the back-end's error, and the state is
  * CRASHED: stop it, as it may be half on, and load again.
  */

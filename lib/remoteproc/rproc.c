@@ -54,6 +54,28 @@ int amph_rproc_init(struct amph_rproc *rproc, const struct amph_rproc_config *co
 	return 0;
 }
 
+int amph_rproc_adopt(struct amph_rproc *rproc, uint64_t entry)
+{
+	uint64_t pa;
+	void *va;
+
+	rproc->why = (struct amph_why){0};
+	if (rproc->state != AMPH_RPROC_OFF)
+		return amph_refuse(&rproc->why, -EBUSY, "the remote processor is not off",
+				   rproc->state, AMPH_RPROC_OFF);
+	if (rproc->config.ops->load)
+		return amph_refuse(&rproc->why, -ENOTSUP,
+				   "this back-end runs only what it has loaded itself", entry, 0);
+	if (amph_rproc_reach(rproc, entry, 1, &va, &pa))
+		return amph_refuse(&rproc->why, -ERANGE,
+				   "the entry lies outside the map or the regions", entry, 0);
+	rproc->rung = 0;
+	rproc->message[0] = 0;
+	rproc->entry = entry;
+	rproc->state = AMPH_RPROC_LOADED;
+	return 0;
+}
+
 int amph_rproc_start(struct amph_rproc *rproc, uint64_t deadline)
 {
 	if (rproc->state != AMPH_RPROC_LOADED)

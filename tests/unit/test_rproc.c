@@ -756,6 +756,47 @@ static void states_are_kept(void **state)
 	board_close(&board);
 }
 
+static void image_that_another_has_loaded_is_adopted(void **state)
+{
+	struct board board;
+	struct amph_virtqueue_slot *slots[2] = {NULL, NULL};
+	struct amph_rpmsg_config config;
+	char text[8];
+	uint32_t length;
+
+	(void)state;
+	board_open(&board);
+	assert_int_equal(amph_rproc_adopt(board.rproc, DA + SIZE + 64), -ERANGE);
+	assert_string_equal(board.rproc->why.what, "the entry lies outside the map or the regions");
+	assert_int_equal(amph_rproc_adopt(board.rproc, DA - 1), -ERANGE);
+	assert_int_equal(amph_rproc_adopt(board.rproc, UINT64_MAX), -ERANGE);
+	assert_int_equal(board.rproc->state, AMPH_RPROC_OFF);
+	assert_int_equal(amph_rproc_adopt(board.rproc, DA + 64), 0);
+	assert_null(board.rproc->why.what);
+	assert_int_equal(board.rproc->state, AMPH_RPROC_LOADED);
+	assert_int_equal(amph_rproc_adopt(board.rproc, DA + 64), -EBUSY);
+	assert_int_equal(amph_rproc_rpmsg(board.rproc, slots, &config), -ENOENT);
+	assert_int_equal(amph_rproc_rpmsg_ready(board.rproc), -ENOENT);
+	assert_int_equal(amph_rproc_trace(board.rproc, text, sizeof(text), &length), -ENOENT);
+	assert_int_equal(amph_rproc_start(board.rproc, 0), 0);
+	assert_int_equal(board.fake.entry, DA + 64);
+	assert_int_equal(amph_rproc_adopt(board.rproc, DA + 64), -EBUSY);
+	assert_int_equal(amph_rproc_stop(board.rproc, 0), 0);
+	assert_int_equal(board.fake.stops, 1);
+	assert_int_equal(board.pool.used, 0);
+	/* nothing of it is left for the next one */
+	usual_table(&board);
+	assert_int_equal(load(&board), 0);
+	assert_int_equal(amph_rproc_stop(board.rproc, 0), 0);
+	assert_int_equal(amph_rproc_adopt(board.rproc, DA), 0);
+	assert_int_equal(amph_rproc_rpmsg(board.rproc, slots, &config), -ENOENT);
+	board_close(&board);
+	board_open_with(&board, &elsewhere);
+	assert_int_equal(amph_rproc_adopt(board.rproc, DA), -ENOTSUP);
+	assert_int_equal(board.rproc->state, AMPH_RPROC_OFF);
+	board_close(&board);
+}
+
 static void memory_stays_taken_until_it_is_proved_off(void **state)
 {
 	struct board board;
@@ -1048,6 +1089,7 @@ int main(void)
 		cmocka_unit_test(addresses_that_a_table_cannot_say_are_refused),
 		cmocka_unit_test(first_of_two_rpmsg_devices_is_the_one),
 		cmocka_unit_test(states_are_kept),
+		cmocka_unit_test(image_that_another_has_loaded_is_adopted),
 		cmocka_unit_test(memory_stays_taken_until_it_is_proved_off),
 		cmocka_unit_test(hang_that_somebody_noticed_is_a_crash),
 		cmocka_unit_test(trace_is_read_around_the_end_and_never_out_of_it),
