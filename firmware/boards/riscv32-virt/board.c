@@ -11,9 +11,6 @@
 #include "../../common/board.h"
 #include "../../common/trace.h"
 
-#define DRAM_BASE 0x80000000u
-#define DRAM_SIZE 0x10000000u /* -m 256M */
-
 #define UART_IRQ     10u
 #define UART_DATA    0
 #define UART_IER     1 /* interrupt enable: 1 received data */
@@ -30,7 +27,8 @@ const struct amph_machine amph_machine = {
 	.cache_block = 64, /* used only where compiled for Zicbom */
 };
 
-extern char __image_start[], __image_end[];
+/* from the linker script */
+extern char __dram_start[], __dram_end[], __image_start[], __image_end[];
 
 static char trace_text[TABLE_TRACE_SIZE];
 
@@ -56,7 +54,8 @@ void board_start(void)
 {
 	trace_start(trace_text, sizeof(trace_text));
 	amph_machine_start();
-	if (amph_io_init(&dram, (void *)DRAM_BASE, DRAM_BASE, DRAM_BASE, DRAM_SIZE) ||
+	if (amph_io_init(&dram, __dram_start, (uintptr_t)__dram_start, (uintptr_t)__dram_start,
+			 (uintptr_t)__dram_end - (uintptr_t)__dram_start) ||
 	    amph_io_init(&image, __image_start, (uintptr_t)__image_start, (uintptr_t)__image_start,
 			 (uintptr_t)__image_end - (uintptr_t)__image_start))
 		board_exit(1);
