@@ -1,0 +1,384 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Remote processor driver: the coprocessor of the virtual SoC.
+ *
+ * The coprocessor is a device tree node on a bus of its own, so that its dma-ranges hold. Power and
+ * doorbells are an ivshmem PCI function: who is behind it starts and stops the coprocessor. What the
+ * two tell each other is in vsoc_control.h.
+ */
+#include <linux/dma-direct.h>
+#include <linux/dma-mapping.h>
+#include <linux/interrupt.h>
+#include <linux/io.h>
+#include <linux/module.h>
+#include <linux/of.h>
+#include <linux/of_reserved_mem.h>
+#include <linux/pci.h>
+#include <linux/platform_device.h>
+#include <linux/remoteproc.h>
+#include <linux/spinlock.h>
+#include <linux/wait.h>
+
+#include "remoteproc_internal.h"
+#include "vsoc_control.h"
+
+#define IVSHMEM_VENDOR	  0x1af4
+#define IVSHMEM_DEVICE	  0x1110
+#define IVSHMEM_REGISTERS 0 /* BARs */
+#define IVSHMEM_SHARED	  2
+#define POWER_TIMEOUT_MS  15000
+
+struct vsoc_rproc {
+	struct rproc *rproc;
+	struct device *dev;
+	struct pci_dev *pci;
+	void __iomem *registers;
+	struct vsoc_control __iomem *control;
+	wait_queue_head_t done; /* woken when the control page says that something is done */
+	u32 reported; /* the boot whose end was reported; by the power interrupt's thread only */
+	spinlock_t kick_lock; /* of kicks */
+	u32 kicks[VSOC_NOTIFY_IDS];
+	u32 rings[VSOC_NOTIFY_IDS]; /* seen by the ring interrupt's thread, the only user */
+};
+
+static void ring_launcher(struct vsoc_rproc *vsoc, u32 vector)
+{
+	writel(VSOC_PEER_LAUNCHER << 16 | vector, vsoc->registers + VSOC_DOORBELL);
+}
+
+/*
+ * Asks for power, and waits until it was carried out. The remoteproc core holds rproc->lock: there is
+ * one request at a time. Returns 0 and the state, or -ETIMEDOUT.
+ */
+static int set_power(struct vsoc_rproc *vsoc, bool on, u32 *state)
+{
+	struct vsoc_control __iomem *control = vsoc->control;
+	u32 request = ((readl(&control->request) & ~VSOC_REQUEST_ON) + 2) |
+		      (on ? VSOC_REQUEST_ON : 0);
+
+	writel(request, &control->request);
+	ring_launcher(vsoc, VSOC_VECTOR_POWER);
+	if (!wait_event_timeout(vsoc->done, readl(&control->done) == request,
+				msecs_to_jiffies(POWER_TIMEOUT_MS))) {
+		dev_err(vsoc->dev, "power %s: no answer\n", on ? "on" : "off");
+		return -ETIMEDOUT;
+	}
+	*state = readl(&control->state);
+	return 0;
+}
+
+static int vsoc_start(struct rproc *rproc)
+{
+	struct vsoc_rproc *vsoc = rproc->priv;
+	u32 state;
+	int ret;
+
+	if (upper_32_bits(rproc->bootaddr))
+		return -EINVAL;
+	writel(lower_32_bits(rproc->bootaddr), &vsoc->control->boot_address);
+	ret = set_power(vsoc, true, &state);
+	/* one that has ended already was started: the interrupt reports the crash */
+	if (!ret && state != VSOC_RUNNING && state != VSOC_ENDED)
+		ret = -EIO;
+	if (ret)
+		/* whatever is half on must not run on memory that is given back now */
+		set_power(vsoc, false, &state);
+	return ret;
+}
+
+static int vsoc_stop(struct rproc *rproc)
+{
+	u32 state;
+	int ret = set_power(rproc->priv, false, &state);
+
+	if (!ret && state != VSOC_OFF)
+		ret = -EIO;
+	return ret;
+}
+
+static void vsoc_kick(struct rproc *rproc, int vqid)
+{
+	struct vsoc_rproc *vsoc = rproc->priv;
+	unsigned long flags;
+
+	if (vqid < 0 || vqid >= VSOC_NOTIFY_IDS)
+		return;
+	spin_lock_irqsave(&vsoc->kick_lock, flags);
+	writel(++vsoc->kicks[vqid], &vsoc->control->kicks[vqid]);
+	spin_unlock_irqrestore(&vsoc->kick_lock, flags);
+	ring_launcher(vsoc, VSOC_VECTOR_RING);
+}
+
+static int map_region(struct rproc *rproc, struct rproc_mem_entry *mem)
+{
+	void __iomem *va = ioremap_wc(mem->dma, mem->len);
+
+	if (!va)
+		return -ENOMEM;
+	mem->va = (void __force *)va;
+	mem->is_iomem = true;
+	return 0;
+}
+
+static int unmap_region(struct rproc *rproc, struct rproc_mem_entry *mem)
+{
+	iounmap((void __iomem __force *)mem->va);
+	return 0;
+}
+
+/* mem->dma is the physical address: what the core takes it for where there is no IOMMU. */
+static int add_region(struct vsoc_rproc *vsoc, int index)
+{
+	struct device_node *node = vsoc->dev->of_node, *region;
+	struct rproc_mem_entry *mem;
+	struct reserved_mem *memory;
+	const char *name;
+	bool mapped;
+	u64 da;
+
+	if (of_property_read_string_index(node, "memory-region-names", index, &name))
+		return -EINVAL;
+	region = of_parse_phandle(node, "memory-region", index);
+	if (!region)
+		return -EINVAL;
+	memory = of_reserved_mem_lookup(region);
+	of_node_put(region);
+	if (!memory)
+		return -EINVAL;
+	da = phys_to_dma(vsoc->dev, memory->base);
+	if (da + memory->size - 1 > U32_MAX)
+		return -ERANGE;
+	/* message buffers are mapped by the virtio device that they are declared to */
+	mapped = !strstr(name, "buffer");
+	mem = rproc_mem_entry_init(vsoc->dev, NULL, memory->base, memory->size, da,
+				   mapped ? map_region : NULL, mapped ? unmap_region : NULL, "%s",
+				   name);
+	if (!mem)
+		return -ENOMEM;
+	rproc_add_carveout(vsoc->rproc, mem);
+	return 0;
+}
+
+static int vsoc_prepare(struct rproc *rproc)
+{
+	struct vsoc_rproc *vsoc = rproc->priv;
+	int count = of_count_phandle_with_args(vsoc->dev->of_node, "memory-region", NULL);
+	int ret = count < 0 ? count : 0;
+
+	for (int i = 0; i < count && !ret; i++)
+		ret = add_region(vsoc, i);
+	if (ret)
+		dev_err(vsoc->dev, "the memory regions are unusable: %d\n", ret);
+	return ret;
+}
+
+static const struct rproc_ops vsoc_ops = {
+	.prepare = vsoc_prepare,
+	.start = vsoc_start,
+	.stop = vsoc_stop,
+	.kick = vsoc_kick,
+	.load = rproc_elf_load_segments,
+	.parse_fw = rproc_elf_load_rsc_table,
+	.find_loaded_rsc_table = rproc_elf_find_loaded_rsc_table,
+	.sanity_check = rproc_elf_sanity_check,
+	.get_boot_addr = rproc_elf_get_boot_addr,
+};
+
+/* In a thread: what the virtqueues call may sleep. */
+static irqreturn_t take_rings(int irq, void *data)
+{
+	struct vsoc_rproc *vsoc = data;
+
+	for (int id = 0; id < VSOC_NOTIFY_IDS; id++) {
+		u32 rings = readl(&vsoc->control->rings[id]);
+
+		if (rings == vsoc->rings[id])
+			continue;
+		vsoc->rings[id] = rings;
+		rproc_vq_interrupt(vsoc->rproc, id);
+	}
+	return IRQ_HANDLED;
+}
+
+static irqreturn_t take_power(int irq, void *data)
+{
+	struct vsoc_rproc *vsoc = data;
+	u32 boots, state;
+
+	do { /* both of the same boot */
+		boots = readl(&vsoc->control->boots);
+		state = readl(&vsoc->control->state);
+	} while (boots != readl(&vsoc->control->boots));
+	if (state == VSOC_ENDED && vsoc->reported != boots) {
+		vsoc->reported = boots;
+		rproc_report_crash(vsoc->rproc, RPROC_FATAL_ERROR);
+	}
+	wake_up(&vsoc->done);
+	return IRQ_HANDLED;
+}
+
+static int request_interrupts(struct vsoc_rproc *vsoc)
+{
+	struct pci_dev *pci = vsoc->pci;
+	int ret = pci_alloc_irq_vectors(pci, VSOC_VECTORS, VSOC_VECTORS, PCI_IRQ_MSIX);
+
+	if (ret < 0)
+		return ret;
+	ret = request_threaded_irq(pci_irq_vector(pci, VSOC_VECTOR_RING), NULL, take_rings,
+				   IRQF_ONESHOT, "vsoc-ring", vsoc);
+	if (ret)
+		goto free_vectors;
+	ret = request_threaded_irq(pci_irq_vector(pci, VSOC_VECTOR_POWER), NULL, take_power,
+				   IRQF_ONESHOT, "vsoc-power", vsoc);
+	if (ret)
+		goto free_ring;
+	return 0;
+
+free_ring:
+	free_irq(pci_irq_vector(pci, VSOC_VECTOR_RING), vsoc);
+free_vectors:
+	pci_free_irq_vectors(pci);
+	return ret;
+}
+
+static void free_interrupts(struct vsoc_rproc *vsoc)
+{
+	free_irq(pci_irq_vector(vsoc->pci, VSOC_VECTOR_POWER), vsoc);
+	free_irq(pci_irq_vector(vsoc->pci, VSOC_VECTOR_RING), vsoc);
+	pci_free_irq_vectors(vsoc->pci);
+}
+
+/* The PCI function is borrowed: the device of this driver is the coprocessor's node. */
+static int open_control(struct vsoc_rproc *vsoc)
+{
+	int ret;
+
+	vsoc->pci = pci_get_device(IVSHMEM_VENDOR, IVSHMEM_DEVICE, NULL);
+	if (!vsoc->pci)
+		return -EPROBE_DEFER;
+	ret = pci_enable_device_mem(vsoc->pci);
+	if (ret)
+		goto put;
+	ret = pci_request_regions(vsoc->pci, "vsoc");
+	if (ret)
+		goto disable;
+	pci_set_master(vsoc->pci); /* message-signalled interrupts are writes */
+	ret = -ENODEV;
+	vsoc->registers = pci_iomap(vsoc->pci, IVSHMEM_REGISTERS, 0);
+	if (!vsoc->registers)
+		goto release;
+	if (pci_resource_len(vsoc->pci, IVSHMEM_SHARED) < sizeof(*vsoc->control))
+		goto unmap_registers;
+	vsoc->control = pci_iomap(vsoc->pci, IVSHMEM_SHARED, VSOC_CONTROL_SIZE);
+	if (!vsoc->control)
+		goto unmap_registers;
+	if (readl(&vsoc->control->version) != VSOC_CONTROL_VERSION) {
+		dev_err(vsoc->dev, "no launcher of version %d\n", VSOC_CONTROL_VERSION);
+		goto unmap_control;
+	}
+	return 0;
+
+unmap_control:
+	pci_iounmap(vsoc->pci, vsoc->control);
+unmap_registers:
+	pci_iounmap(vsoc->pci, vsoc->registers);
+release:
+	pci_clear_master(vsoc->pci);
+	pci_release_regions(vsoc->pci);
+disable:
+	pci_disable_device(vsoc->pci);
+put:
+	pci_dev_put(vsoc->pci);
+	return ret;
+}
+
+static void close_control(struct vsoc_rproc *vsoc)
+{
+	pci_iounmap(vsoc->pci, vsoc->control);
+	pci_iounmap(vsoc->pci, vsoc->registers);
+	pci_clear_master(vsoc->pci);
+	pci_release_regions(vsoc->pci);
+	pci_disable_device(vsoc->pci);
+	pci_dev_put(vsoc->pci);
+}
+
+/* A former life of this driver may have counted and reported already. */
+static void take_over_counts(struct vsoc_rproc *vsoc)
+{
+	for (int id = 0; id < VSOC_NOTIFY_IDS; id++) {
+		vsoc->kicks[id] = readl(&vsoc->control->kicks[id]);
+		vsoc->rings[id] = readl(&vsoc->control->rings[id]);
+	}
+	vsoc->reported = readl(&vsoc->control->boots);
+}
+
+static int vsoc_probe(struct platform_device *device)
+{
+	struct device *dev = &device->dev;
+	struct vsoc_rproc *vsoc;
+	struct rproc *rproc;
+	const char *firmware;
+	int ret = rproc_of_parse_firmware(dev, 0, &firmware);
+
+	if (ret)
+		return ret;
+	ret = dma_set_mask_and_coherent(dev, DMA_BIT_MASK(32));
+	if (ret)
+		return ret;
+	rproc = devm_rproc_alloc(dev, "coprocessor", &vsoc_ops, firmware, sizeof(*vsoc));
+	if (!rproc)
+		return -ENOMEM;
+	rproc->auto_boot = false;
+	vsoc = rproc->priv;
+	vsoc->rproc = rproc;
+	vsoc->dev = dev;
+	spin_lock_init(&vsoc->kick_lock);
+	init_waitqueue_head(&vsoc->done);
+	platform_set_drvdata(device, vsoc);
+	ret = open_control(vsoc);
+	if (ret)
+		return ret;
+	take_over_counts(vsoc);
+	ret = request_interrupts(vsoc);
+	if (ret)
+		goto close;
+	ret = rproc_add(rproc);
+	if (ret)
+		goto interrupts;
+	return 0;
+
+interrupts:
+	free_interrupts(vsoc);
+close:
+	close_control(vsoc);
+	return ret;
+}
+
+static void vsoc_remove(struct platform_device *device)
+{
+	struct vsoc_rproc *vsoc = platform_get_drvdata(device);
+
+	rproc_del(vsoc->rproc); /* stops it */
+	free_interrupts(vsoc);
+	close_control(vsoc);
+}
+
+static const struct of_device_id vsoc_match[] = {
+	{.compatible = "amphora,vsoc-coprocessor"},
+	{},
+};
+MODULE_DEVICE_TABLE(of, vsoc_match);
+
+static struct platform_driver vsoc_driver = {
+	.probe = vsoc_probe,
+	.remove = vsoc_remove,
+	.driver =
+		{
+			.name = "vsoc_rproc",
+			.of_match_table = vsoc_match,
+		},
+};
+module_platform_driver(vsoc_driver);
+
+MODULE_DESCRIPTION("Remote processor driver for the coprocessor of Amphora's virtual SoC");
+MODULE_LICENSE("GPL");

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-3-Clause */
+/*
+ * The control page of the virtual SoC: what Linux's driver of the coprocessor and the launcher tell
+ * each other. It is the shared memory (BAR 2) of an ivshmem-doorbell PCI function.
+ *
+ * Each word has one writer for life, and nobody needs a read-modify-write that the other sees. Words
+ * are little-endian. Who has written rings one of the other's doorbells afterwards.
+ */
+#ifndef VSOC_CONTROL_H
+#define VSOC_CONTROL_H
+
+#include <linux/types.h>
+
+#define VSOC_CONTROL_SIZE    4096
+#define VSOC_CONTROL_VERSION 1
+
+/* ivshmem: peer ids, the doorbells (vectors) of each peer, and where a peer is rung */
+#define VSOC_PEER_LINUX	   0
+#define VSOC_PEER_LAUNCHER 1
+#define VSOC_VECTOR_RING   0 /* a count in kicks or rings has changed */
+#define VSOC_VECTOR_POWER  1 /* request, exit, or done and state have changed */
+#define VSOC_VECTORS	   2
+#define VSOC_DOORBELL	   0x0c /* in BAR 0: peer << 16 | vector */
+
+#define VSOC_NOTIFY_IDS 32
+
+/* The lowest bit of a request: what is asked for. The others differ from the request before. */
+#define VSOC_REQUEST_ON 1
+
+/* exit: the program that Linux was started for has ended, with this wait status. */
+#define VSOC_EXIT_VALID 0x10000
+
+enum vsoc_state {
+	VSOC_OFF, /* proved: it reaches no memory */
+	VSOC_RUNNING,
+	VSOC_ENDED, /* by itself: a crash, or an exit of the firmware */
+	VSOC_FAILED, /* it could not be started */
+};
+
+struct vsoc_control {
+	/* written by Linux */
+	__le32 request; /* power: the launcher carries out the newest */
+	__le32 boot_address; /* where the coprocessor starts (da), before a request to be on */
+	__le32 exit;
+	__le32 reserved_linux[29];
+	__le32 kicks[VSOC_NOTIFY_IDS]; /* how often each notify id was kicked, free-running */
+
+	/* written by the launcher */
+	__le32 version; /* 0 where there is no launcher */
+	__le32 done; /* the newest request that was carried out; after state */
+	__le32 state; /* enum vsoc_state */
+	__le32 boots; /* how often the coprocessor was powered on */
+	__le32 reserved_launcher[28];
+	__le32 rings[VSOC_NOTIFY_IDS]; /* how often the coprocessor rang each, free-running */
+};
+
+#endif
