@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The coprocessor as Linux shows it: its life in sysfs, its services on the RPMsg bus, and endpoints
+ * as character devices. Test code that runs inside the virtual SoC; knows no Amphora but its clock.
+ */
+#ifndef VSOC_GUEST_REMOTE_H
+#define VSOC_GUEST_REMOTE_H
+
+#include <stdint.h>
+
+struct remote_endpoint {
+	int fd; /* /dev/rpmsgN, does not block */
+	uint32_t address; /* the service's */
+};
+
+/* All functions return 0, or -1 after a line on standard error. */
+
+int remote_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* "offline", "running", ...: now, or before a deadline has passed. */
+int remote_expect(const char *state);
+int remote_wait(const char *state);
+
+/* Writes "start" or "stop" to its state. */
+int remote_switch(const char *command);
+
+/* Makes an endpoint for a service, and waits for that service before. */
+int remote_open(struct remote_endpoint *endpoint, const char *service);
+
+/* Destroys it; one whose remote is gone is only closed. */
+int remote_close(struct remote_endpoint *endpoint);
+
+/* Sends the demo firmware's control service a message and takes the same one back. */
+int remote_ping(const struct remote_endpoint *endpoint, uint32_t number);
+
+#endif
