@@ -16,6 +16,7 @@ enum { EXIT_FINE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 int command_demo(int count, char **arguments);
 int command_run(int count, char **arguments);
 int command_serve(int count, char **arguments);
+int command_vsoc(int count, char **arguments);
 
 /* "amphora: ..." to standard error. */
 void tool_error(const char *format, ...) __attribute__((format(printf, 1, 2)));

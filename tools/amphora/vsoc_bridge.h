@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The coprocessor's side of the virtual SoC: its power, and the doorbells between it and Linux's
+ * driver, which is a guest's. Tool code; knows ivshmem's protocol and the control page, and runs the
+ * coprocessor by the library's QEMU back-end.
+ */
+#ifndef TOOLS_VSOC_BRIDGE_H
+#define TOOLS_VSOC_BRIDGE_H
+
+#include <poll.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <amphora/rproc_linux.h>
+#include <vsoc_control.h>
+
+#define VSOC_BRIDGE_POLLS (VSOC_VECTORS + 1)
+
+struct vsoc_bridge {
+	struct amph_dram *dram;
+	struct amph_window window;
+	struct amph_rproc_qemu coprocessor;
+	int memory; /* memfd of the control page */
+	struct vsoc_control *control;
+	int doorbells[2][VSOC_VECTORS]; /* eventfds of each peer: who is rung reads them */
+	int ours, theirs; /* the socket on which Linux's QEMU is told all that */
+	uint32_t kicks[VSOC_NOTIFY_IDS]; /* passed on so far */
+	char error[256];
+};
+
+/*
+ * Makes the control page and the doorbells. bridge->theirs is for the ivshmem-doorbell device of
+ * Linux's QEMU, all it wants to know is in it already. da: where the coprocessor sees the DRAM.
+ * Returns 0, or -errno and bridge->error, with nothing left open.
+ */
+int vsoc_bridge_open(struct vsoc_bridge *bridge, struct amph_dram *dram, uint64_t da);
+
+/* Powers the coprocessor off, and closes everything. Returns 0, or -errno when it is not proved off. */
+int vsoc_bridge_close(struct vsoc_bridge *bridge);
+
+/* Closes this process's copy of bridge->theirs, once QEMU has its own. */
+void vsoc_bridge_handed_over(struct vsoc_bridge *bridge);
+
+/* What to wait for: VSOC_BRIDGE_POLLS entries (some with fd -1). */
+void vsoc_bridge_polls(struct vsoc_bridge *bridge, struct pollfd *polls);
+
+/* Does all that is to be done. Never blocks for longer than a power-on or -off takes. */
+void vsoc_bridge_serve(struct vsoc_bridge *bridge);
+
+/* Whether Linux's program has ended, and its wait status. */
+bool vsoc_bridge_exit(const struct vsoc_bridge *bridge, int *wait_status);
+
+#endif

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Linux's side of the virtual SoC: an arm64 QEMU on the shared DRAM. Tool code; knows QEMU's command
+ * line, nothing of the coprocessor.
+ */
+#ifndef TOOLS_VSOC_LINUX_H
+#define TOOLS_VSOC_LINUX_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct vsoc_linux_config {
+	const char *kernel, *device_tree; /* paths */
+	int initrd, dram, control; /* fds, borrowed; control: vsoc_bridge.theirs */
+	uint64_t dram_size;
+	uint32_t vectors; /* of the ivshmem function behind `control` */
+	bool verbose; /* the kernel's messages on the console */
+};
+
+struct vsoc_linux {
+	int pid; /* 0: none */
+	int handle; /* readable once it has ended */
+	int monitor; /* QEMU's control socket */
+};
+
+/*
+ * Starts it; its console is this process's stdio. It dies with the calling thread.
+ * Returns 0, or -errno. A QEMU that can't be run says so itself, and has ended at once.
+ */
+int vsoc_linux_start(struct vsoc_linux *linux_machine, const struct vsoc_linux_config *config);
+
+/* Switches it off, if it is not off yet, and reaps it. */
+void vsoc_linux_stop(struct vsoc_linux *linux_machine);
+
+#endif
