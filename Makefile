@@ -13,7 +13,8 @@ build = cmake --preset $(1) $(if $(V),,--log-level=WARNING >/dev/null) && \
 ctest = ctest --test-dir $(1) --output-on-failure --no-tests=error -j $(JOBS)
 
 .PHONY: all demo test test-slow check lint format-check format tidy cppcheck clang asan tsan coverage \
-	fuzz fuzz-coverage firmware size install clean help packages packages-test packages-check
+	fuzz fuzz-coverage firmware size vsoc vsoc-test install clean help packages packages-test \
+	packages-check packages-vsoc
 
 all: packages
 	$(say) 'build: library, tools, firmware, tests -> build/'
@@ -36,6 +37,8 @@ help:
 #: make fuzz-coverage branch coverage of each parser by its fuzzer's corpus (90 % or it fails)
 #: make firmware      the library and the firmware for every processor it is built for
 #: make size          what the library needs in the riscv32 firmware: code and RAM
+#: make vsoc          build the virtual SoC: arm64 Linux beside a coprocessor (amphora vsoc)
+#: make vsoc-test     its tests; both build a kernel once, kept in AMPHORA_CACHE=~/.cache/amphora
 #: make install       into PREFIX=/usr/local, below DESTDIR
 #: make format        clang-format every C file in place
 #: make clean         remove build/
@@ -48,7 +51,9 @@ packages:
 packages-test:
 	@scripts/install-packages build test
 packages-check:
-	@scripts/install-packages
+	@scripts/install-packages build test check
+packages-vsoc:
+	@scripts/install-packages build test vsoc
 
 demo: all
 	$(say) 'demo: a picture to a coprocessor and back, zero copy'
@@ -60,7 +65,7 @@ test: packages-test all
 
 test-slow: packages-test all
 	$(say) 'test-slow: the tests that make test leaves out'
-	@$(subst error,ignore,$(call ctest,build)) -LE 'quick|qemu'
+	@$(subst error,ignore,$(call ctest,build)) -LE 'quick|qemu|vsoc'
 
 check:
 	@bash .ci/run
@@ -120,6 +125,14 @@ firmware: packages-check
 size: all
 	$(say) 'size: the library in the riscv32 firmware'
 	@scripts/size
+
+vsoc: packages-vsoc all
+	$(say) 'vsoc: kernel, driver, device tree, first file system -> build/share/amphora/vsoc'
+	@vsoc/build $(JOBS)
+
+vsoc-test: vsoc
+	$(say) 'vsoc-test: programs in the virtual SoC, and its coprocessor'
+	@$(call ctest,build) -L vsoc
 
 install: all
 	cmake --install build --prefix '$(PREFIX)'
