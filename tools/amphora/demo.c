@@ -3,6 +3,7 @@
  * amphora demo: a picture crosses to a coprocessor and back, zero copy.
  * The whole way of a buffer: open, fill, attach, offer, give, take back, verify, release.
  */
+#include "command.h"
 #include "picture.h"
 #include "report.h"
 #include "soc.h"
@@ -10,20 +11,17 @@
 
 #include <argp.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <amphora/time.h>
 #include <edge/edge.h>
 
-#define STEP_DEADLINE 10000 /* ms, for each step but the coprocessor's work */
-#define WORK_DEADLINE 60000
-#define PROGRESS_MS   200
+#define STEP_DEADLINE	 10000 /* ms, for each step but the coprocessor's work */
+#define WORK_DEADLINE	 60000
+#define COMMAND_DEADLINE 600000
 
 struct options {
 	const char *input, *output, *after_give;
@@ -165,74 +163,68 @@ static void describe_buffer(struct job *job)
 	}
 }
 
-/* The user's program that looks at the buffer, or changes it, while it is the coprocessor's. */
-static int run_after_give(struct job *job)
+static void export_addresses(const struct report *report)
 {
 	const struct {
 		const char *name;
 		uint64_t value;
-	} variables[] = {{"AMPHORA_DRAM_DA", job->report.dram_da},
-			 {"AMPHORA_DRAM_PA", job->report.dram_pa},
-			 {"AMPHORA_DA", job->report.segments[0].da},
-			 {"AMPHORA_PA", job->report.segments[0].pa},
-			 {"AMPHORA_SIZE", job->report.buffer_size}};
+	} variables[] = {{"AMPHORA_DRAM_DA", report->dram_da},
+			 {"AMPHORA_DRAM_PA", report->dram_pa},
+			 {"AMPHORA_DA", report->segments[0].da},
+			 {"AMPHORA_PA", report->segments[0].pa},
+			 {"AMPHORA_SIZE", report->buffer_size}};
+	char text[24];
 
-	fflush(NULL);
-	pid_t child = fork();
-	if (child < 0)
-		return -errno;
-	if (!child) {
-		char text[24];
-
-		prctl(PR_SET_PDEATHSIG, SIGKILL); /* nothing of a killed demo stays behind */
-		setenv("AMPHORA_DRAM", job->report.dram_path, 1);
-		for (size_t i = 0; i < sizeof(variables) / sizeof(variables[0]); i++) {
-			snprintf(text, sizeof(text), "0x%" PRIx64, variables[i].value);
-			setenv(variables[i].name, text, 1);
-		}
-		execl("/bin/sh", "sh", "-c", job->options->after_give, (char *)NULL);
-		_exit(127);
-	}
-	/* the session lives on meanwhile: its heartbeats go out, and a dead coprocessor is seen */
-	for (;;) {
-		int status;
-		pid_t done = waitpid(child, &status, WNOHANG);
-
-		if (done < 0)
-			return -errno;
-		if (done) {
-			if (WIFEXITED(status) && !WEXITSTATUS(status))
-				return 0;
-			snprintf(job->report.error, sizeof(job->report.error),
-				 "the command after the give failed with status %d",
-				 WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
-			return -ECANCELED;
-		}
-		int polled = amph_session_poll(&job->coprocessor.session, amph_deadline(20));
-		if (job->coprocessor.session.state != AMPH_SESSION_OPEN) {
-			waitpid(child, &status, 0);
-			coprocessor_explain(&job->coprocessor, "waiting for the command", polled);
-			return polled;
-		}
+	setenv("AMPHORA_DRAM", report->dram_path, 1);
+	for (size_t i = 0; i < sizeof(variables) / sizeof(variables[0]); i++) {
+		snprintf(text, sizeof(text), "0x%" PRIx64, variables[i].value);
+		setenv(variables[i].name, text, 1);
 	}
 }
 
-/* Waits for the whole buffer, with a progress line. */
-static int wait_for_return(struct job *job, uint64_t deadline)
+/* Polls the session while the command runs: heartbeats go out, and a dead coprocessor is seen. */
+static int watch_command(struct job *job, const struct command *command)
 {
-	struct amph_session *session = &job->coprocessor.session;
-	int status;
+	uint64_t deadline = amph_deadline(COMMAND_DEADLINE);
+	int status = 0;
 
-	tool_progress_begin("the coprocessor works");
-	do {
-		uint64_t tick = amph_deadline(PROGRESS_MS);
-
-		status = amph_session_wait_range(session, job->share, 0, job->shm.size, true,
-						 tick < deadline ? tick : deadline);
-		tool_progress(0, 0);
-	} while (status == -ETIMEDOUT && session->state == AMPH_SESSION_OPEN &&
-		 amph_time_now() < deadline);
+	tool_progress_begin("the command after the give runs");
+	while (!command_ended(command, &status)) {
+		amph_session_poll(&job->coprocessor.session, amph_deadline(20));
+		if (job->coprocessor.session.state != AMPH_SESSION_OPEN) {
+			coprocessor_explain(&job->coprocessor, "waiting for the command",
+					    job->coprocessor.session.error);
+			status = -EPIPE;
+			break;
+		}
+		if (amph_time_now() >= deadline) {
+			snprintf(job->report.error, sizeof(job->report.error),
+				 "the command after the give did not end within %d s",
+				 COMMAND_DEADLINE / 1000);
+			status = -ETIMEDOUT;
+			break;
+		}
+	}
 	tool_progress_end();
+	if (status > 0) {
+		snprintf(job->report.error, sizeof(job->report.error),
+			 "the command after the give failed with status %d", status);
+		status = -ECANCELED;
+	}
+	return status;
+}
+
+/* The user's program that looks at the buffer, or changes it, while it is the coprocessor's. */
+static int run_after_give(struct job *job)
+{
+	struct command command;
+
+	export_addresses(&job->report);
+	int status = command_start(&command, job->options->after_give);
+	if (status)
+		return status;
+	status = watch_command(job, &command);
+	command_stop(&command);
 	return status;
 }
 
@@ -254,8 +246,12 @@ static int give_and_take_back(struct job *job, uint64_t *since)
 		status = amph_session_give(&coprocessor->session, job->share, job->plane,
 					   job->plane, false, order, deadline);
 	report_step(&job->report, "give", since);
-	if (!status)
-		status = wait_for_return(job, deadline);
+	if (!status) {
+		tool_progress_begin("the coprocessor works");
+		status = amph_session_wait_range(&coprocessor->session, job->share, 0,
+						 job->shm.size, true, deadline);
+		tool_progress_end();
+	}
 	report_step(&job->report, "work", since);
 	if (status) {
 		coprocessor_explain(coprocessor, "waiting for the coprocessor's work", status);
@@ -318,7 +314,9 @@ static int finish(struct job *job, int status)
 		else
 			status = amph_shm_detach(&job->attachment);
 	}
+	tool_progress_begin("stopping the coprocessor");
 	int stopped = coprocessor_stop(coprocessor, deadline);
+	tool_progress_end();
 	return status ? status : stopped;
 }
 
@@ -353,6 +351,7 @@ static int work(struct job *job)
 			status = -EBADMSG; /* the input's fault, whatever libpng met */
 	}
 	if (!status) {
+		tool_progress_begin("starting the coprocessor");
 		status = coprocessor_start(coprocessor, &job->soc, job->options->kind, 0, NULL,
 					   amph_deadline(STEP_DEADLINE));
 		report_step(&job->report, "start", &since);
@@ -360,6 +359,7 @@ static int work(struct job *job)
 			status = coprocessor_share(coprocessor, &events, 0, job,
 						   amph_deadline(STEP_DEADLINE));
 			report_step(&job->report, "session", &since);
+			tool_progress_end();
 			if (!status)
 				status = attach_and_offer(job);
 			report_step(&job->report, "offer", &since);

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <png.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -119,10 +120,18 @@ static int check_frame(struct picture_file *picture, char *error, size_t error_s
 
 int picture_open(struct picture_file *picture, const char *path, char *error, size_t error_size)
 {
+	/* a pipe that nobody writes to would block the open: look at what it is first */
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+
 	picture->path = path;
-	picture->file = fopen(path, "rbe");
-	if (!picture->file)
-		return refuse(error, error_size, -errno, "%s: %s", path, strerror(errno));
+	picture->file = fd < 0 ? NULL : fdopen(fd, "rb");
+	if (!picture->file) {
+		int number = errno;
+
+		if (fd >= 0)
+			close(fd);
+		return refuse(error, error_size, -number, "%s: %s", path, strerror(number));
+	}
 	int status = check_frame(picture, error, error_size);
 	if (!status && fseeko(picture->file, 0, SEEK_SET))
 		status = refuse(error, error_size, -errno, "%s: %s", path, strerror(errno));
@@ -278,38 +287,123 @@ static int encode(FILE *file, const char *path, const uint8_t *grey, uint32_t wi
 	return status;
 }
 
+/* Where the encoded picture goes until it is whole: a file without a name, where there are such. */
+struct output {
+	const char *path;
+	char temporary[PATH_MAX]; /* its name meanwhile; empty: it has none */
+	bool direct; /* a device or a pipe: written to as it is */
+	int fd;
+};
+
+static int output_open(struct output *output)
+{
+	char folder[PATH_MAX];
+	struct stat status;
+	char *slash;
+
+	output->temporary[0] = 0;
+	output->direct = !stat(output->path, &status) && !S_ISREG(status.st_mode);
+	if (output->direct) {
+		output->fd = open(output->path, O_WRONLY | O_CLOEXEC);
+		return output->fd < 0 ? -errno : 0;
+	}
+	snprintf(folder, sizeof(folder), "%s", output->path);
+	slash = strrchr(folder, '/');
+	if (slash)
+		slash[slash == folder] = 0;
+	else
+		strcpy(folder, ".");
+	output->fd = open(folder, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666);
+	if (output->fd >= 0)
+		return 0;
+	if (errno != EOPNOTSUPP && errno != EISDIR && errno != ENOENT)
+		return -errno;
+	snprintf(output->temporary, sizeof(output->temporary), "%s.XXXXXX", output->path);
+	output->fd = mkostemp(output->temporary, O_CLOEXEC);
+	if (output->fd < 0) {
+		output->temporary[0] = 0;
+		return -errno;
+	}
+	mode_t mask = umask(0);
+	umask(mask);
+	return fchmod(output->fd, 0666 & ~mask) ? -errno : 0;
+}
+
+/* Gives the whole file its name, over an earlier file of that name. */
+static int output_publish(struct output *output)
+{
+	char self[64];
+
+	if (output->direct)
+		return 0;
+	if (!output->temporary[0]) {
+		snprintf(self, sizeof(self), "/proc/self/fd/%d", output->fd);
+		if (!linkat(AT_FDCWD, self, AT_FDCWD, output->path, AT_SYMLINK_FOLLOW))
+			return 0;
+		if (errno != EEXIST)
+			return -errno;
+		snprintf(output->temporary, sizeof(output->temporary), "%s.%d", output->path,
+			 (int)getpid());
+		unlink(output->temporary);
+		if (linkat(AT_FDCWD, self, AT_FDCWD, output->temporary, AT_SYMLINK_FOLLOW)) {
+			output->temporary[0] = 0;
+			return -errno;
+		}
+	}
+	if (rename(output->temporary, output->path))
+		return -errno;
+	output->temporary[0] = 0;
+	return 0;
+}
+
+static int output_write(struct output *output, const uint8_t *grey, uint32_t width, uint32_t height,
+			picture_progress progress, char *error, size_t error_size)
+{
+	int copy = fcntl(output->fd, F_DUPFD_CLOEXEC, 3);
+	FILE *file = copy < 0 ? NULL : fdopen(copy, "wb");
+
+	if (!file) {
+		int number = errno;
+
+		if (copy >= 0)
+			close(copy);
+		return refuse(error, error_size, -number, "%s: %s", output->path, strerror(number));
+	}
+	int status = encode(file, output->path, grey, width, height, progress, error, error_size);
+	if (fclose(file) && !status)
+		status = refuse(error, error_size, -errno, "%s: can't be written: %s", output->path,
+				strerror(errno));
+	return status;
+}
+
 int picture_write(const char *path, const uint8_t *grey, uint32_t width, uint32_t height,
 		  picture_progress progress, char *error, size_t error_size)
 {
-	char temporary[4096];
-	int length = snprintf(temporary, sizeof(temporary), "%s.XXXXXX", path);
+	struct output output = {.fd = -1};
+	char whole[PATH_MAX];
 
-	if (length < 0 || (size_t)length >= sizeof(temporary))
+	/* a link to a file is followed, not replaced */
+	output.path = realpath(path, whole) ? whole : path;
+	if (strlen(output.path) >= PATH_MAX - 16)
 		return refuse(error, error_size, -ENAMETOOLONG,
-			      "the output's name has %zu bytes, the limit is %zu", strlen(path),
-			      sizeof(temporary) - 8);
-	int fd = mkostemp(temporary, O_CLOEXEC);
-	if (fd < 0)
-		return refuse(error, error_size, -errno, "%s: can't be written: %s", path,
-			      strerror(errno));
-	mode_t mask = umask(0);
-	umask(mask);
-	FILE *file = fchmod(fd, 0666 & ~mask) ? NULL : fdopen(fd, "wb");
-	int status;
-	if (file) {
-		status = encode(file, path, grey, width, height, progress, error, error_size);
-		if (fclose(file) && !status)
-			status = refuse(error, error_size, -errno, "%s: can't be written: %s", path,
-					strerror(errno));
-	} else {
-		status = refuse(error, error_size, -errno, "%s: %s", path, strerror(errno));
-		close(fd);
-	}
-	if (!status && rename(temporary, path))
-		status = refuse(error, error_size, -errno, "%s: can't be written: %s", path,
-				strerror(errno));
+			      "the output's name has %zu bytes, the limit is %d",
+			      strlen(output.path), PATH_MAX - 16);
+	int status = output_open(&output);
 	if (status)
-		unlink(temporary);
+		refuse(error, error_size, status, "%s: can't be written: %s", path,
+		       strerror(-status));
+	if (!status)
+		status = output_write(&output, grey, width, height, progress, error, error_size);
+	if (!status) {
+		status = output_publish(&output);
+		if (status)
+			refuse(error, error_size, status, "%s: can't be written: %s", path,
+			       strerror(-status));
+	}
+	if (output.temporary[0])
+		unlink(output.temporary);
+	if (output.fd >= 0)
+		close(output.fd);
 	return status;
 }
 

@@ -12,9 +12,11 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <amphora/channel.h>
@@ -29,17 +31,20 @@
 #define HEARTBEAT_MS 1000
 #define RETURN_MS    2000
 #define GREETING_MS  5000
+#define IDLE_MS	     60000
+#define END_MS	     2000
 
 struct options {
 	const char *path;
 	bool once, verbose;
 };
 
-/* One program that connected: nothing of it is shared with another. */
-struct client {
-	bool used;
+/*
+ * One program that connected, in a process of its own: whatever it does costs nobody else, and its
+ * end takes everything of it along.
+ */
+static struct client {
 	unsigned number;
-	uint64_t greet_by; /* who connects and says nothing is not kept */
 	struct amph_memory memory;
 	struct amph_channel_socket channel;
 	struct amph_target target; /* what we would offer to; we never do */
@@ -47,9 +52,9 @@ struct client {
 	struct amph_segment segments[SHARES * SEGMENTS];
 	struct amph_range ranges[SHARES * RANGES];
 	struct amph_session session;
-};
+} client;
 
-static struct client clients[CLIENTS];
+static pid_t clients[CLIENTS]; /* 0: free */
 static unsigned accepted;
 static volatile sig_atomic_t interrupted;
 
@@ -119,7 +124,6 @@ static uint32_t work(struct amph_share *share, uint64_t cookie)
 static void on_taken(struct amph_session *session, struct amph_share *share, uint64_t offset,
 		     uint64_t length, bool reading, uint64_t cookie)
 {
-	const struct client *client = session->config.user;
 	uint64_t deadline = amph_deadline(RETURN_MS);
 
 	(void)reading;
@@ -131,7 +135,7 @@ static void on_taken(struct amph_session *session, struct amph_share *share, uin
 	int error = amph_session_return(session, share, 0, share->shm->size, answer, deadline);
 	if (error == -EACCES)
 		error = amph_session_return(session, share, offset, length, answer, deadline);
-	printf("client %u: %s: work %u on %" PRIu64 " bytes: status %u%s\n", client->number,
+	printf("client %u: %s: work %u on %" PRIu64 " bytes: status %u%s\n", client.number,
 	       share->shm->name, (unsigned)(cookie >> 56), share->shm->size, status,
 	       error ? ", and it could not be returned" : "");
 	fflush(stdout);
@@ -139,65 +143,71 @@ static void on_taken(struct amph_session *session, struct amph_share *share, uin
 
 static const struct amph_session_events events = {.taken = on_taken};
 
-static int client_open(struct client *client, int fd)
+static int client_open(int fd)
 {
-	memset(client, 0, sizeof(*client));
-	client->number = ++accepted;
-	amph_target_process_init(&client->target, "client");
-	int status = amph_memory_init(&client->memory);
+	amph_target_process_init(&client.target, "client");
+	int status = amph_memory_init(&client.memory);
 	if (!status)
-		status = amph_channel_socket_init(&client->channel, fd);
-	if (status) {
-		close(fd);
+		status = amph_channel_socket_init(&client.channel, fd);
+	if (status)
 		return status;
-	}
 	struct amph_session_config config = {
 		.role = AMPH_SESSION_PEER,
-		.channel = &client->channel.channel,
-		.memory = &client->memory,
-		.target = &client->target,
+		.channel = &client.channel.channel,
+		.memory = &client.memory,
+		.target = &client.target,
 		.nonce = tool_nonce(),
-		.shares = client->shares,
+		.shares = client.shares,
 		.share_max = SHARES,
-		.segments = client->segments,
+		.segments = client.segments,
 		.segments_per_share = SEGMENTS,
-		.ranges = client->ranges,
+		.ranges = client.ranges,
 		.ranges_per_share = RANGES,
 		.events = &events,
 		.heartbeat_ms = HEARTBEAT_MS,
 		.handles = true,
-		.user = client,
 	};
 	amph_windows_process_init(&config.windows);
-	status = amph_session_init(&client->session, &config);
-	if (!status)
-		status = amph_session_open(&client->session, amph_time_now());
-	if (status && status != -ETIMEDOUT) { /* its greeting is still to come */
-		amph_channel_socket_close(&client->channel);
-		return status;
-	}
-	client->greet_by = amph_deadline(GREETING_MS);
-	client->used = true;
-	printf("client %u: connected\n", client->number);
-	fflush(stdout);
-	return 0;
+	status = amph_session_init(&client.session, &config);
+	return status ? status : amph_session_open(&client.session, amph_deadline(GREETING_MS));
 }
 
-static void client_close(struct client *client)
+/* Until the session ends, or the client has said nothing for a long time, or serving ends. */
+static void client_serve(void)
+{
+	struct amph_session *session = &client.session;
+
+	while (session->state == AMPH_SESSION_OPEN || session->state == AMPH_SESSION_CLOSING) {
+		amph_session_poll(session, amph_deadline(TICK_MS));
+		if (interrupted)
+			amph_session_lose(session, -ECONNRESET, "serving ends");
+		else if (amph_time_now() > session->heard + IDLE_MS * 1000000ull)
+			amph_session_lose(session, -EPIPE, "it said nothing for a minute");
+	}
+}
+
+/* The whole life of one client's process. */
+static void be_client(int fd, unsigned number, pid_t server)
 {
 	char why[256];
 
-	if (client->session.state == AMPH_SESSION_CLOSED)
-		printf("client %u: closed in order\n", client->number);
-	else
-		printf("client %u: lost: %s\n", client->number,
-		       tool_why(&client->session.why, -EPIPE, why, sizeof(why)));
+	if (prctl(PR_SET_PDEATHSIG, SIGTERM) || getppid() != server)
+		_exit(EXIT_FAILED);
+	client.number = number;
+	printf("client %u: connected\n", number);
 	fflush(stdout);
-	if (client->session.state != AMPH_SESSION_CLOSED &&
-	    client->session.state != AMPH_SESSION_LOST)
-		amph_session_lose(&client->session, -ECONNRESET, "serving ends");
-	amph_channel_socket_close(&client->channel);
-	client->used = false;
+	int status = client_open(fd);
+	if (!status)
+		client_serve();
+	if (client.session.state == AMPH_SESSION_CLOSED)
+		printf("client %u: closed in order\n", number);
+	else if (status == -ETIMEDOUT)
+		printf("client %u: lost: it never greeted\n", number);
+	else
+		printf("client %u: lost: %s\n", number,
+		       tool_why(&client.session.why, status ? status : -EPIPE, why, sizeof(why)));
+	fflush(stdout);
+	_exit(client.session.state == AMPH_SESSION_CLOSED ? EXIT_FINE : EXIT_FAILED);
 }
 
 static int listen_on(const char *path)
@@ -226,53 +236,61 @@ static int listen_on(const char *path)
 static void accept_client(int listener)
 {
 	int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	pid_t *slot = NULL;
+	pid_t server = getpid();
 
 	if (fd < 0)
 		return;
-	for (unsigned i = 0; i < CLIENTS; i++) {
-		if (clients[i].used)
-			continue;
-		if (client_open(&clients[i], fd))
-			tool_error("a client can't be served");
+	for (unsigned i = 0; i < CLIENTS && !slot; i++)
+		if (!clients[i])
+			slot = &clients[i];
+	if (!slot) {
+		tool_error("%d clients already: one more is refused", CLIENTS);
+		close(fd);
 		return;
 	}
-	tool_error("%d clients already: one more is refused", CLIENTS);
+	fflush(NULL);
+	*slot = fork();
+	if (!*slot) {
+		close(listener);
+		be_client(fd, accepted + 1, server);
+	}
+	if (*slot < 0) {
+		tool_error("a client can't be served: %s", strerror(errno));
+		*slot = 0;
+	} else {
+		accepted++;
+	}
 	close(fd);
 }
 
-/* One turn: whoever has something to say is heard, and heartbeats go out. */
-static void turn(int listener)
+/* Takes leave of clients that have ended. Returns how many are left. */
+static unsigned reap_clients(void)
 {
-	struct pollfd fds[CLIENTS + 1] = {{.fd = listener, .events = POLLIN}};
-	const struct timespec tick = {.tv_nsec = TICK_MS * 1000000};
+	unsigned left = 0;
 
-	for (unsigned i = 0; i < CLIENTS; i++)
-		fds[i + 1] = (struct pollfd){.fd = clients[i].used ? clients[i].channel.fd : -1,
-					     .events = POLLIN};
-	if (ppoll(fds, CLIENTS + 1, &tick, NULL) < 0)
-		return;
 	for (unsigned i = 0; i < CLIENTS; i++) {
-		if (!clients[i].used)
-			continue;
-		int status = amph_session_poll(&clients[i].session, amph_time_now());
-		if (clients[i].session.state == AMPH_SESSION_GREETING &&
-		    amph_time_now() > clients[i].greet_by)
-			amph_session_lose(&clients[i].session, -ETIMEDOUT, "it never greeted");
-		if ((status < 0 && status != -ETIMEDOUT) ||
-		    clients[i].session.state == AMPH_SESSION_LOST ||
-		    clients[i].session.state == AMPH_SESSION_CLOSED)
-			client_close(&clients[i]);
+		if (clients[i] && waitpid(clients[i], NULL, WNOHANG) != 0)
+			clients[i] = 0;
+		left += clients[i] != 0;
 	}
-	if (fds[0].revents)
-		accept_client(listener);
+	return left;
 }
 
-static bool any_client(void)
+/* Tells all to end, and kills those that don't. */
+static void end_clients(void)
 {
-	for (unsigned i = 0; i < CLIENTS; i++)
-		if (clients[i].used)
-			return true;
-	return false;
+	uint64_t deadline = amph_deadline(END_MS);
+	int number = SIGTERM;
+
+	while (reap_clients()) {
+		for (unsigned i = 0; i < CLIENTS; i++)
+			if (clients[i])
+				kill(clients[i], number);
+		if (amph_time_now() > deadline)
+			number = SIGKILL;
+		usleep(10000);
+	}
 }
 
 int command_serve(int count, char **arguments)
@@ -297,11 +315,14 @@ int command_serve(int count, char **arguments)
 		return EXIT_FAILED;
 	printf("serving on %s\n", options.path);
 	fflush(stdout);
-	while (!interrupted && !(options.once && accepted && !any_client()))
-		turn(listener);
-	for (unsigned i = 0; i < CLIENTS; i++)
-		if (clients[i].used)
-			client_close(&clients[i]);
+	while (!interrupted && !(reap_clients() == 0 && options.once && accepted)) {
+		struct pollfd entry = {.fd = listener, .events = POLLIN};
+		const struct timespec tick = {.tv_nsec = TICK_MS * 1000000};
+
+		if (ppoll(&entry, 1, &tick, NULL) > 0)
+			accept_client(listener);
+	}
+	end_clients();
 	close(listener);
 	unlink(options.path);
 	return EXIT_FINE;

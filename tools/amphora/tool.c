@@ -5,23 +5,62 @@
 #include "tool.h"
 
 #include <inttypes.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <amphora/log.h>
 #include <amphora/time.h>
 
 #define PROGRESS_AFTER 1000000000ull /* ns */
-#define PROGRESS_EVERY 100000000ull
+#define PROGRESS_EVERY 100000000
 
+/* One line for whatever is going on, shown by a thread of its own: the work may wait in one call. */
 static struct {
-	const char *what;
-	uint64_t begin, shown;
-} progress;
+	pthread_mutex_t lock;
+	pthread_cond_t wake;
+	pthread_t thread;
+	bool started, shown;
+	const char *what; /* NULL: nothing goes on, or nobody looks */
+	uint64_t begin;
+	uint32_t done, total;
+} progress = {.lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER};
+
+static void *show_progress(void *argument)
+{
+	(void)argument;
+	pthread_mutex_lock(&progress.lock);
+	for (;;) {
+		uint64_t now = amph_time_now();
+		struct timespec until;
+
+		if (!progress.what) {
+			pthread_cond_wait(&progress.wake, &progress.lock);
+			continue;
+		}
+		if (now - progress.begin >= PROGRESS_AFTER) {
+			progress.shown = true;
+			if (progress.total)
+				fprintf(stderr, "\r\033[K%s %3u %%", progress.what,
+					(unsigned)((uint64_t)progress.done * 100 / progress.total));
+			else
+				fprintf(stderr, "\r\033[K%s %" PRIu64 " s", progress.what,
+					(now - progress.begin) / 1000000000u);
+		}
+		clock_gettime(CLOCK_REALTIME, &until);
+		until.tv_nsec += PROGRESS_EVERY;
+		until.tv_sec += until.tv_nsec / 1000000000;
+		until.tv_nsec %= 1000000000;
+		pthread_cond_timedwait(&progress.wake, &progress.lock, &until);
+	}
+	return NULL;
+}
 
 void tool_error(const char *format, ...)
 {
@@ -72,33 +111,41 @@ void tool_log(bool verbose)
 
 void tool_progress_begin(const char *what)
 {
+	sigset_t all, before;
+
 	tool_progress_end();
-	progress.what = isatty(STDERR_FILENO) ? what : NULL;
+	if (!isatty(STDERR_FILENO))
+		return;
+	pthread_mutex_lock(&progress.lock);
+	if (!progress.started) {
+		sigfillset(&all); /* signals are for the work */
+		pthread_sigmask(SIG_SETMASK, &all, &before);
+		progress.started = !pthread_create(&progress.thread, NULL, show_progress, NULL);
+		pthread_sigmask(SIG_SETMASK, &before, NULL);
+	}
+	progress.what = what;
 	progress.begin = amph_time_now();
-	progress.shown = 0;
+	progress.done = progress.total = 0;
+	pthread_cond_signal(&progress.wake);
+	pthread_mutex_unlock(&progress.lock);
 }
 
 void tool_progress(uint32_t done, uint32_t total)
 {
-	uint64_t now = amph_time_now();
-
-	if (!progress.what || now - progress.begin < PROGRESS_AFTER ||
-	    now - progress.shown < PROGRESS_EVERY)
-		return;
-	progress.shown = now;
-	if (total)
-		fprintf(stderr, "\r\033[K%s %3u %%", progress.what,
-			(unsigned)((uint64_t)done * 100 / total));
-	else
-		fprintf(stderr, "\r\033[K%s %" PRIu64 " s", progress.what,
-			(now - progress.begin) / 1000000000u);
+	pthread_mutex_lock(&progress.lock);
+	progress.done = done;
+	progress.total = total;
+	pthread_mutex_unlock(&progress.lock);
 }
 
 void tool_progress_end(void)
 {
+	pthread_mutex_lock(&progress.lock);
 	if (progress.what && progress.shown)
 		fputs("\r\033[K", stderr);
 	progress.what = NULL;
+	progress.shown = false;
+	pthread_mutex_unlock(&progress.lock);
 }
 
 int tool_find(const char *relative, char *path, uint32_t size)

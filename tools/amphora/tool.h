@@ -29,7 +29,8 @@ void tool_log(bool verbose);
 
 /*
  * A progress line on standard error, once the work has taken more than a second and only where
- * standard error is a terminal. tool_progress_end() takes the line away again.
+ * standard error is a terminal: in percent where tool_progress() says how far it is, else in seconds.
+ * tool_progress_end() takes the line away; beginning the next step does too. The main thread only.
  */
 void tool_progress_begin(const char *what);
 void tool_progress(uint32_t done, uint32_t total);
