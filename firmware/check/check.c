@@ -39,6 +39,12 @@ static void take_interrupt(void *argument)
 	amph_event_signal(&event);
 }
 
+static void take_interrupt_once(void *argument)
+{
+	take_interrupt(argument);
+	amph_irq_disable(check_interrupt());
+}
+
 static void check_time(void)
 {
 	uint64_t last = amph_time_now(), end = last + 20000000;
@@ -94,6 +100,24 @@ static void check_interrupts(void)
 	expect(amph_irq_enable(line) == 0);
 	expect(amph_event_wait(&event, seen, amph_deadline(1000)) == 0);
 	expect(interrupts == 101);
+}
+
+/* A handler that disables its own interrupt gets it again once it is enabled. */
+static void check_disable_by_handler(void)
+{
+	uint32_t line = check_interrupt(), seen;
+
+	expect(amph_irq_disconnect(line) == 0);
+	expect(amph_irq_connect(line, take_interrupt_once, &interrupts) == 0);
+	for (uint32_t i = 0; i < 3; i++) {
+		seen = amph_event_count(&event);
+		check_raise();
+		if (amph_event_wait(&event, seen, amph_deadline(1000)) || amph_irq_enable(line))
+			expect(0);
+	}
+	expect(interrupts == 104);
+	expect(amph_irq_disconnect(line) == 0);
+	expect(amph_irq_connect(line, take_interrupt, &interrupts) == 0);
 }
 
 /* An interrupt that comes while a lock is held waits for its release, nested ones as well. */
@@ -169,6 +193,7 @@ void firmware_main(void)
 	check_time();
 	check_wait();
 	check_interrupts();
+	check_disable_by_handler();
 	check_locks();
 	check_caches();
 	board_exit(0);

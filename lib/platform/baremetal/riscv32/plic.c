@@ -7,36 +7,43 @@
 #include <amphora/machine.h>
 
 #include "../port.h"
+#include "plic.h"
 
 #define PLIC_ENABLE    0x2000u
 #define PLIC_CONTEXT   0x200000u
 #define PLIC_THRESHOLD 0u
 #define PLIC_CLAIM     4u
-#define MIE_MEIE       (1u << 11)
-#define MSTATUS_MIE    8u
 
-static volatile uint32_t *at(uint32_t offset)
+static uint32_t enable_word(uint32_t number)
 {
-	return (volatile uint32_t *)(amph_machine.plic + offset);
+	return PLIC_ENABLE + 0x80u * amph_machine.plic_context + number / 32 * 4;
 }
 
-static volatile uint32_t *enable_word(uint32_t number)
+static uint32_t context_word(uint32_t offset)
 {
-	return at(PLIC_ENABLE + 0x80u * amph_machine.plic_context + number / 32 * 4);
-}
-
-static volatile uint32_t *context_word(uint32_t offset)
-{
-	return at(PLIC_CONTEXT + 0x1000u * amph_machine.plic_context + offset);
+	return PLIC_CONTEXT + 0x1000u * amph_machine.plic_context + offset;
 }
 
 void amph_machine_start(void)
 {
 	for (uint32_t number = 0; number < amph_machine.irq_count; number += 32)
-		*enable_word(number) = 0;
-	*context_word(PLIC_THRESHOLD) = 0;
-	__asm__ volatile("csrw mie, %0" : : "r"(MIE_MEIE) : "memory");
-	__asm__ volatile("csrsi mstatus, %0" : : "i"(MSTATUS_MIE) : "memory");
+		plic_write(enable_word(number), 0);
+	plic_write(context_word(PLIC_THRESHOLD), 0);
+	plic_open();
+}
+
+/*
+ * The controller ignores the completion of a source that is not enabled, and would never bring it
+ * again: one that its handler has disabled is enabled for the completion. Nothing is taken meanwhile;
+ * what comes in between stays pending.
+ */
+static void complete(uint32_t number)
+{
+	uint32_t word = enable_word(number), enabled = plic_read(word);
+
+	plic_write(word, enabled | 1u << number % 32);
+	plic_write(context_word(PLIC_CLAIM), number);
+	plic_write(word, enabled);
 }
 
 /* The source stays claimed while its handler runs: it cannot interrupt itself. */
@@ -44,10 +51,10 @@ void amph_machine_interrupt(void)
 {
 	uint32_t number;
 
-	while ((number = *context_word(PLIC_CLAIM)) != 0) {
+	while ((number = plic_read(context_word(PLIC_CLAIM))) != 0) {
 		if (!amph_port_irq_run(number))
 			amph_port_irq_disable(number);
-		*context_word(PLIC_CLAIM) = number;
+		complete(number);
 	}
 }
 
@@ -62,11 +69,11 @@ bool amph_port_irq_exists(uint32_t number)
 
 void amph_port_irq_enable(uint32_t number)
 {
-	*at(number * 4) = 1; /* its priority: above the threshold */
-	*enable_word(number) |= 1u << number % 32;
+	plic_write(number * 4, 1); /* its priority: above the threshold */
+	plic_write(enable_word(number), plic_read(enable_word(number)) | 1u << number % 32);
 }
 
 void amph_port_irq_disable(uint32_t number)
 {
-	*enable_word(number) &= ~(1u << number % 32);
+	plic_write(enable_word(number), plic_read(enable_word(number)) & ~(1u << number % 32));
 }
