@@ -459,7 +459,7 @@ static void begin(enum amph_session_role role, bool greet, uint8_t configuration
 
 	memset(buffers, 0, sizeof(buffers));
 	/* an honest second session over the same memory, to pass to */
-	REQUIRE(!pair_open(&second, &third));
+	REQUIRE(!sides_open(&second, &third));
 	memset(&honest, 0, sizeof(honest));
 	loopback_init(&honest.end, &liar);
 	side_init(&honest, role, 0x5151515151515151u);

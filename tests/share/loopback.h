@@ -348,10 +348,12 @@ static inline int buffer_attach(struct buffer *buffer, struct side *side, uint32
 			       &buffer->attachment, buffer->device_segments, 1);
 }
 
-/* Both ends take what is there, until nothing moves any more. */
+/* Both ends take what is there, until nothing moves any more: two that never rest are a bug. */
 static inline void settle(struct side *a, struct side *b)
 {
-	while (a->end.count || b->end.count) {
+	for (uint32_t rounds = 0; a->end.count || b->end.count; rounds++) {
+		if (rounds == 10000)
+			abort();
 		if (a->end.count && amph_session_poll(&a->session, 0) < 0 && a->end.count)
 			a->end.count = 0; /* an ended session takes nothing */
 		if (b->end.count && amph_session_poll(&b->session, 0) < 0 && b->end.count)
@@ -360,7 +362,7 @@ static inline void settle(struct side *a, struct side *b)
 }
 
 /* Opens a pair: main and peer. Returns 0 when both are open. */
-static inline int pair_open(struct side *main, struct side *peer)
+static inline int sides_open(struct side *main, struct side *peer)
 {
 	memset(main, 0, sizeof(*main));
 	memset(peer, 0, sizeof(*peer));

@@ -16,7 +16,7 @@ static struct wire_message raw;
 static inline void open_pair(void)
 {
 	memset(&buffer, 0, sizeof(buffer));
-	assert_int_equal(pair_open(&mains, &peers), 0);
+	assert_int_equal(sides_open(&mains, &peers), 0);
 }
 
 static inline void consistent(const struct side *side)

@@ -12,6 +12,9 @@
 /* Called after each read of shared memory; may write there. */
 extern void (*order_was_read)(void *shared, size_t length);
 
+/* Called before each copy out of shared memory; may write there what only this read shall see. */
+extern void (*order_will_be_copied)(void *shared, size_t length);
+
 static inline uint16_t order_read16(const uint16_t *word, int order)
 {
 	uint16_t value = order ? __atomic_load_n(word, __ATOMIC_ACQUIRE)
@@ -64,6 +67,8 @@ static inline void amph_store32_release(uint32_t *word, uint32_t value)
 
 static inline void amph_copy_from_shared(void *local, const void *shared, size_t length)
 {
+	if (order_will_be_copied)
+		order_will_be_copied((void *)(uintptr_t)shared, length);
 	__builtin_memcpy(local, shared, length);
 	__asm__ volatile("" : : "r"(local) : "memory");
 	if (order_was_read)

@@ -30,6 +30,7 @@
 #include "transport/vring.c"
 
 void (*order_was_read)(void *shared, size_t length);
+void (*order_will_be_copied)(void *shared, size_t length);
 
 static struct fixture *watched;
 static uint32_t reads, scribbles;

@@ -55,7 +55,7 @@ static void settle_all(void)
 static void share_with_both(uint32_t direction)
 {
 	open_pair();
-	assert_int_equal(pair_open(&second, &others), 0);
+	assert_int_equal(sides_open(&second, &others), 0);
 	mains.target.target.coherent = second.target.target.coherent = false;
 	mains.target.target.cache = second.target.target.cache = &counting;
 	mains.target.target.cache_line = second.target.target.cache_line = 64;

@@ -17,7 +17,7 @@ static struct buffer buffer;
 
 static void open_pair(void)
 {
-	assert_int_equal(pair_open(&mains, &peers), 0);
+	assert_int_equal(sides_open(&mains, &peers), 0);
 }
 
 /* A buffer of 4096 bytes that the peer has accepted. */

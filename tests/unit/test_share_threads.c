@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Both ends of a share session at once, as two threads over a socket: hundreds of hand-offs of real
- * bytes. For ThreadSanitizer above all: the messages are all that orders the two.
+ * Both ends of a share session at once, as two threads, over a socket and over RPMsg rings in one
+ * memory: hundreds of hand-offs of real bytes. For ThreadSanitizer above all: the messages are all
+ * that orders the two.
  * Test code.
  */
 #include <pthread.h>
@@ -14,13 +15,14 @@
 #include <cmocka.h>
 
 #include "share/loopback.h"
+#include "support/rpmsg_pair.h"
 
 #define ROUNDS 300
 #define SIZE   1024u
 
 static struct side mains, peers;
-static struct amph_channel_socket main_channel, peer_channel;
 static struct buffer buffer;
+static uint8_t mirror[4 * SIZE]; /* what the main side expects in the buffer */
 
 /* The peer's application: adds its round to every byte and returns the range in two pieces. */
 static void work(struct amph_session *session, struct amph_share *share, uint64_t offset,
@@ -48,23 +50,23 @@ static void *peer_thread(void *argument)
 	return NULL;
 }
 
-static void two_threads_hand_a_buffer_back_and_forth(void **state)
+/* Both sides over their channels, from greeting to close. */
+static void hand_over(struct amph_channel *main_channel, struct amph_channel *peer_channel)
 {
 	struct amph_share *share;
 	pthread_t thread;
 	uint64_t deadline = amph_deadline(60000);
 	uint8_t *bytes;
-	int fds[2];
-	(void)state;
 
-	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds), 0);
-	assert_int_equal(amph_channel_socket_init(&main_channel, fds[0]), 0);
-	assert_int_equal(amph_channel_socket_init(&peer_channel, fds[1]), 0);
+	memset(&mains, 0, sizeof(mains));
+	memset(&peers, 0, sizeof(peers));
+	memset(&buffer, 0, sizeof(buffer));
+	memset(mirror, 0, sizeof(mirror));
 	side_init(&mains, AMPH_SESSION_MAIN, 0x77);
 	side_init(&peers, AMPH_SESSION_PEER, 0x88);
-	mains.config.channel = &main_channel.channel;
-	peers.config.channel = &peer_channel.channel;
-	mains.config.heartbeat_ms = peers.config.heartbeat_ms = 200;
+	mains.config.channel = main_channel;
+	peers.config.channel = peer_channel;
+	mains.config.heartbeat_ms = peers.config.heartbeat_ms = 2000;
 	peers.events.taken = work;
 	assert_int_equal(amph_session_init(&mains.session, &mains.config), 0);
 	assert_int_equal(amph_session_init(&peers.session, &peers.config), 0);
@@ -92,20 +94,83 @@ static void two_threads_hand_a_buffer_back_and_forth(void **state)
 		for (uint32_t i = 0; i < SIZE; i++)
 			assert_int_equal(bytes[at + i], (uint8_t)(2 * round));
 	}
+	/* several on their way at once, in both directions */
+	for (uint32_t round = 0; round < ROUNDS; round++) {
+		for (uint32_t part = 0; part < 4; part++) {
+			memset(bytes + part * SIZE, (int)(mirror[part * SIZE] & 0xff), SIZE);
+			assert_int_equal(amph_session_give(&mains.session, share, part * SIZE, SIZE,
+							   false, round + part, deadline),
+					 0);
+			memset(mirror + part * SIZE,
+			       (int)((mirror[part * SIZE] + round + part) & 0xff), SIZE);
+		}
+		assert_int_equal(
+			amph_session_wait_range(&mains.session, share, 0, 4 * SIZE, true, deadline),
+			0);
+		assert_memory_equal(bytes, mirror, sizeof(mirror));
+	}
 	assert_int_equal(amph_session_close(&mains.session, deadline), 0);
 	assert_int_equal(pthread_join(thread, NULL), 0);
 	assert_int_equal(peers.session.state, AMPH_SESSION_CLOSED);
 	assert_int_equal(mains.session.count.rejected + peers.session.count.rejected, 0);
 	assert_int_equal(amph_shm_detach(&buffer.attachment), 0);
 	assert_int_equal(amph_shm_put(&buffer.shm), 0);
-	amph_channel_socket_close(&main_channel);
-	amph_channel_socket_close(&peer_channel);
+}
+
+static void two_threads_share_over_a_socket(void **state)
+{
+	static struct amph_channel_socket channels[2];
+	int fds[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds), 0);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(amph_channel_socket_init(&channels[i], fds[i]), 0);
+	hand_over(&channels[0].channel, &channels[1].channel);
+	for (int i = 0; i < 2; i++)
+		amph_channel_socket_close(&channels[i]);
+}
+
+/* The session's main side on the rings' main side, or the other way round. */
+static void share_over_rings(bool swapped, bool busy)
+{
+	static struct pair pair;
+	static struct amph_channel_rpmsg channels[2];
+	struct pair_side *ends[] = {&pair.main, &pair.peer};
+
+	pair_open(&pair, 8, 512);
+	for (uint32_t i = 0; i < 2; i++) {
+		ends[i]->config.event_index = swapped;
+		ends[i]->busy = busy;
+	}
+	assert_int_equal(pair_start(&pair), 0);
+	for (uint32_t i = 0; i < 2; i++)
+		assert_int_equal(amph_channel_rpmsg_init(&channels[i], &ends[i]->rpmsg, NULL,
+							 500 + i, 501 - i, false, 0),
+				 0);
+	hand_over(&channels[swapped].channel, &channels[!swapped].channel);
+	pair_close(&pair);
+}
+
+static void two_threads_share_over_rings_asleep_between_doorbells(void **state)
+{
+	(void)state;
+	share_over_rings(false, false);
+	share_over_rings(true, false);
+}
+
+static void two_threads_share_over_rings_that_they_poll(void **state)
+{
+	(void)state;
+	share_over_rings(false, true);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(two_threads_hand_a_buffer_back_and_forth),
+		cmocka_unit_test(two_threads_share_over_a_socket),
+		cmocka_unit_test(two_threads_share_over_rings_asleep_between_doorbells),
+		cmocka_unit_test(two_threads_share_over_rings_that_they_poll),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
