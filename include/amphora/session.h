@@ -28,7 +28,12 @@ extern "C" {
 /* Requests of one side that may be unanswered at a time. */
 #define AMPH_SESSION_REQUESTS 4
 
-/* Milliseconds that an answer to the other side may wait for room before the session is lost. */
+/*
+ * Milliseconds that all answers within one amph_session_poll() may wait for room together, before the
+ * session is lost: a call ends this much after its deadline at the latest, whatever the other side
+ * sends and however slowly it reads. (What arrives while another session of the same device is
+ * polled is charged too; the own poll starts anew.)
+ */
 #define AMPH_SESSION_ANSWER_MS 1000
 
 /* Silent heartbeats of the other side after which it is lost. */
@@ -205,6 +210,7 @@ struct amph_session {
 	uint32_t next_generation, next_request;
 	uint32_t peer_cache_line, peer_heartbeat_ms;
 	uint64_t heard, beat; /* times of the last message in and out */
+	uint64_t answer_left; /* nanoseconds that answers may still wait for room */
 	uint64_t granted_size; /* bytes of the quota in use, reserved ones included */
 	uint32_t message_max; /* bytes that both sides and the channel can take */
 	struct amph_session_pending asked[AMPH_SESSION_REQUESTS]; /* by this side */
@@ -234,8 +240,9 @@ int amph_session_open(struct amph_session *session, uint64_t deadline);
 
 /*
  * Handles input until the deadline or until at least one message came, sends heartbeats when due,
- * and declares the peer lost when it was silent for too long. Returns the number of messages,
- * -ETIMEDOUT, or the error that ended the session (-EPIPE for silence, never -ETIMEDOUT).
+ * and declares the peer lost when it was silent for too long, or left no room for answers (see
+ * AMPH_SESSION_ANSWER_MS). Returns the number of messages, -ETIMEDOUT, or the error that ended the
+ * session (-EPIPE for silence and for no room, never -ETIMEDOUT).
  */
 int amph_session_poll(struct amph_session *session, uint64_t deadline);
 

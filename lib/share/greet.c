@@ -167,7 +167,8 @@ int amph_session_open(struct amph_session *session, uint64_t deadline)
 		if (error && error != -ENOTCONN)
 			return error;
 		do {
-			error = amph_session_poll(session, deadline < again ? deadline : again);
+			error = amph_session_poll_in_time(session,
+							  deadline < again ? deadline : again);
 		} while (error > 0 && session->state == AMPH_SESSION_GREETING);
 		if (session->state == AMPH_SESSION_OPEN)
 			return 0;

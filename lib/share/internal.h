@@ -20,6 +20,13 @@ int amph_session_usable(const struct amph_session *session);
 int amph_session_send(struct amph_session *session, struct wire_message *message,
 		      enum wire_type type, uint32_t count, intptr_t handle, uint64_t deadline);
 
+/*
+ * The same for what a received message makes this side say: it waits for room only as long as this
+ * poll's answers may. Returns 0 or the channel's error.
+ */
+int amph_session_send_answer(struct amph_session *session, struct wire_message *message,
+			     enum wire_type type);
+
 /* The same for an answer that must not get lost: the session is lost when it can't be sent. */
 void amph_session_answer(struct amph_session *session, struct wire_message *message,
 			 enum wire_type type);
@@ -53,6 +60,15 @@ void amph_session_end_share(struct amph_session *session, struct amph_share *sha
 
 /* Frees a slot without telling: imports are closed and unmapped, quotas given back. */
 void amph_session_free_share(struct amph_session *session, struct amph_share *share);
+
+/* The answers of a poll may wait for room as long as that, together. */
+#define ANSWER_TIME ((uint64_t)AMPH_SESSION_ANSWER_MS * 1000000u) /* nanoseconds */
+
+/*
+ * Polls for a loop that waits for something: the look past the deadline is the last, even when there
+ * is input without end. -ETIMEDOUT then too: the loop looks once more for what it waits for.
+ */
+int amph_session_poll_in_time(struct amph_session *session, uint64_t deadline);
 
 /* Ends the session orderly. */
 void amph_session_closed(struct amph_session *session);

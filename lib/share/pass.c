@@ -6,8 +6,6 @@
  * The pass waits in the first side's share until that side returns the range. Then ownership moves
  * from target to target, and the second side is told by a give like any other.
  */
-#include <amphora/time.h>
-
 #include "share/internal.h"
 
 static bool to_is_open(const struct amph_share_pass *pass)
@@ -32,8 +30,7 @@ static int go_on(const struct amph_share_pass *pass, struct amph_attachment *fro
 	if (error)
 		return error;
 	amph_session_fill_handoff(&message, pass->to_share, offset, length, pass->cookie, false);
-	error = amph_session_send(pass->to, &message, WIRE_GIVE, 0, -1,
-				  amph_deadline(AMPH_SESSION_ANSWER_MS));
+	error = amph_session_send_answer(pass->to, &message, WIRE_GIVE);
 	if (!error)
 		return 0;
 	*taken = true;

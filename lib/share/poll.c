@@ -99,34 +99,43 @@ int amph_session_poll(struct amph_session *session, uint64_t deadline)
 	if (session->polling)
 		return amph_refuse(&session->why, -EBUSY, "a callback may not poll", 0, 0);
 	session->polling = true;
+	session->answer_left = ANSWER_TIME;
 	result = poll_until(session, deadline);
 	session->polling = false;
 	return result;
+}
+
+int amph_session_poll_in_time(struct amph_session *session, uint64_t deadline)
+{
+	int result = amph_session_poll(session, deadline);
+
+	return result > 0 && amph_time_now() >= deadline ? -ETIMEDOUT : result;
 }
 
 int amph_session_wait_share(struct amph_session *session, struct amph_share *share,
 			    enum amph_share_state state, uint64_t deadline)
 {
 	uint32_t generation = share->generation;
+	int error = 0;
 
 	for (;;) {
-		int error;
-
 		/* past it: refused, released, or already somebody else's slot */
 		if (share->state == AMPH_SHARE_FREE || share->state == AMPH_SHARE_REFUSED ||
 		    share->generation != generation)
 			return share->error;
 		if (share->state >= state)
 			return 0;
-		error = amph_session_poll(session, deadline);
 		if (error < 0)
 			return error;
+		error = amph_session_poll_in_time(session, deadline);
 	}
 }
 
 int amph_session_wait_range(struct amph_session *session, struct amph_share *share, uint64_t offset,
 			    uint64_t length, bool write, uint64_t deadline)
 {
+	int polled = 0;
+
 	for (;;) {
 		int error;
 
@@ -136,9 +145,9 @@ int amph_session_wait_range(struct amph_session *session, struct amph_share *sha
 		error = amph_shm_check_access(share->shm, offset, length, write);
 		if (error != -EACCES)
 			return error;
-		error = amph_session_poll(session, deadline);
-		if (error < 0)
-			return error;
+		if (polled < 0)
+			return polled;
+		polled = amph_session_poll_in_time(session, deadline);
 	}
 }
 
@@ -238,8 +247,8 @@ static int close_open(struct amph_session *session, uint64_t deadline)
 			return amph_refuse(&session->why, -EBUSY, "ranges are still out", 0, 0);
 		error = release_all(session, deadline);
 		if (!error && !all_released(session))
-			error = amph_session_poll(session, deadline);
-		if (error < 0)
+			error = amph_session_poll_in_time(session, deadline);
+		if (error < 0 && (error != -ETIMEDOUT || !all_released(session)))
 			return error;
 		error = amph_session_usable(session);
 		if (error)
@@ -266,7 +275,7 @@ int amph_session_close(struct amph_session *session, uint64_t deadline)
 		session->closing = session->state != AMPH_SESSION_OPEN;
 	}
 	while (!error && session->state == AMPH_SESSION_CLOSING) {
-		int result = amph_session_poll(session, deadline);
+		int result = amph_session_poll_in_time(session, deadline);
 
 		error = result < 0 ? result : 0;
 	}

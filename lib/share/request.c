@@ -3,8 +3,6 @@
  * Requests: a side without an allocator asks for memory; the other decides by quota and policy.
  * Share layer; freestanding. A request is answered by an offer with its id, or by a refusal.
  */
-#include <amphora/time.h>
-
 #include "share/internal.h"
 
 static struct amph_session_pending *pending(struct amph_session_pending *list, uint32_t id)
@@ -82,15 +80,12 @@ int amph_session_request(struct amph_session *session, const struct amph_session
 	return 0;
 }
 
-static int send_deny(struct amph_session *session, uint32_t request, int error, uint64_t deadline)
+static void fill_deny(struct wire_message *message, uint32_t request, int error)
 {
-	struct wire_message message;
-
-	message.body.deny = (struct wire_deny){
+	message->body.deny = (struct wire_deny){
 		.request = request,
 		.reason = amph_wire_reason(error ? error : -EPERM),
 	};
-	return amph_session_send(session, &message, WIRE_DENY, 0, -1, deadline);
 }
 
 static void forget_wanted(struct amph_session *session, struct amph_session_pending *wanted)
@@ -102,13 +97,15 @@ static void forget_wanted(struct amph_session *session, struct amph_session_pend
 int amph_session_deny(struct amph_session *session, uint32_t request, int error, uint64_t deadline)
 {
 	struct amph_session_pending *wanted = request ? pending(session->wanted, request) : NULL;
+	struct wire_message message;
 	int result = amph_session_usable(session);
 
 	if (result)
 		return result;
 	if (!wanted)
 		return amph_refuse(&session->why, -ENOENT, "no such request waits", request, 0);
-	result = send_deny(session, request, error, deadline);
+	fill_deny(&message, request, error);
+	result = amph_session_send(session, &message, WIRE_DENY, 0, -1, deadline);
 	if (!result)
 		forget_wanted(session, wanted);
 	return result;
@@ -172,9 +169,9 @@ void amph_request_receive(struct amph_session *session, const struct wire_messag
 	}
 	error = decide(session, request);
 	if (error && session->state == AMPH_SESSION_OPEN) {
-		error = send_deny(session, request->request, error,
-				  amph_deadline(AMPH_SESSION_ANSWER_MS));
-		if (error)
-			amph_session_lose(session, error, "an answer could not be sent");
+		struct wire_message answer;
+
+		fill_deny(&answer, request->request, error);
+		amph_session_answer(session, &answer, WIRE_DENY);
 	}
 }

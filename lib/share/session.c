@@ -56,6 +56,7 @@ int amph_session_init_checked(struct amph_session *session,
 	session->home.coherent = !config->cache;
 	session->home.cache = config->cache;
 	session->next_request = 1;
+	session->answer_left = ANSWER_TIME;
 	amph_channel_receive(config->channel, amph_session_receive, session);
 	return 0;
 }
@@ -103,11 +104,22 @@ int amph_session_send(struct amph_session *session, struct wire_message *message
 	return error;
 }
 
+int amph_session_send_answer(struct amph_session *session, struct wire_message *message,
+			     enum wire_type type)
+{
+	uint64_t start = amph_time_now();
+	uint64_t left = session->answer_left;
+	int error = amph_session_send(session, message, type, 0, -1, start + left);
+	uint64_t waited = amph_time_now() - start;
+
+	session->answer_left = waited < left ? left - waited : 0;
+	return error;
+}
+
 void amph_session_answer(struct amph_session *session, struct wire_message *message,
 			 enum wire_type type)
 {
-	int error = amph_session_send(session, message, type, 0, -1,
-				      amph_deadline(AMPH_SESSION_ANSWER_MS));
+	int error = amph_session_send_answer(session, message, type);
 
 	if (error)
 		amph_session_lose(session, error, "an answer could not be sent");
@@ -180,11 +192,13 @@ void amph_session_reject(struct amph_session *session, const struct wire_message
 	if (message->header.type == WIRE_REJECT)
 		return; /* two sides that refuse each other's refusals would never end */
 	answer.body.reject = reject_of(message, reason);
-	if (stamped)
-		amph_session_answer(session, &answer, WIRE_REJECT);
-	else /* to a life that this session knows nothing of: nothing depends on it */
+	if (!stamped) /* to a life that this session knows nothing of: nothing depends on it */
 		send_message(session, &answer, WIRE_REJECT, 0, 0, message->header.from, -1,
 			     amph_time_now());
+	else if (reason == WIRE_REPLAY) /* nor on this one: the first copy counted */
+		amph_session_send(session, &answer, WIRE_REJECT, 0, -1, amph_time_now());
+	else
+		amph_session_answer(session, &answer, WIRE_REJECT);
 }
 
 void amph_session_fill_handoff(struct wire_message *message, const struct amph_share *share,
