@@ -41,7 +41,9 @@ int amph_shm_open_fd(struct amph_memory *memory, struct amph_shm *shm,
 /*
  * The mapping alone, for an importer's window hook: maps `size` bytes of a foreign fd shared.
  * writable: asks for writing. The same refusals; the reason in *why. Children do not inherit the
- * mapping. Unmap with amph_memfd_unmap() and the same size: 0, or the error of munmap.
+ * mapping, and neither call knows a process: unmap in the one that mapped, never in a child, where
+ * other memory may lie at that address. Unmap with amph_memfd_unmap() and the same size: 0, or the
+ * error of munmap.
  */
 int amph_memfd_map(int fd, uint64_t offset, uint64_t size, int writable, void **va,
 		   struct amph_why *why);

@@ -39,6 +39,7 @@ struct amph_pool {
 	uint32_t block_max;
 	uint32_t unused; /* list of unused descriptors */
 	uint32_t block_count; /* descriptors in use */
+	uint32_t fork_generation;
 	uint64_t class_bitmap;
 	uint8_t step_bitmap[AMPH_POOL_CLASSES];
 	uint32_t heads[AMPH_POOL_CLASSES][AMPH_POOL_STEPS];
@@ -55,13 +56,14 @@ int amph_pool_init(struct amph_pool *pool, uint64_t size, uint64_t granule,
 /*
  * Takes `size` bytes at a multiple of `alignment` (a power of two; 0: the granule).
  * Returns 0, *offset, and *block for amph_pool_free(); -EINVAL; -ENOMEM (no block large enough);
- * -ENOSPC (no descriptor left). Constant time. A free block that is less than an eighth larger than
+ * -ENOSPC (no descriptor left); -EPERM in a child of the process that initialised the pool, which
+ * would hand out the same bytes a second time. Constant time. A free block that is less than an eighth larger than
  * asked (and aligned) may be missed when many of its size are free: docs/memory.md.
  */
 int amph_pool_allocate(struct amph_pool *pool, uint64_t size, uint64_t alignment, uint64_t *offset,
 		       uint32_t *block);
 
-/* Gives a block back. Returns 0, or -EINVAL when it is none that is taken. Constant time. */
+/* Gives a block back. Returns 0, -EINVAL when it is none that is taken, -EPERM. Constant time. */
 int amph_pool_free(struct amph_pool *pool, uint32_t block);
 
 /* Walks every invariant. Returns 0, or -EFAULT and *why. O(blocks). */

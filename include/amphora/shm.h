@@ -111,7 +111,7 @@ static inline int amph_memory_init(struct amph_memory *memory)
 	return amph_memory_init_checked(memory, AMPH_ABI, (uint32_t)sizeof(*memory));
 }
 
-/* Makes a provider known under its name. Returns 0, or -EEXIST. The caller keeps it alive. */
+/* Makes a provider known under its name. Returns 0, -EEXIST or -EPERM. The caller keeps it alive. */
 int amph_memory_add_provider(struct amph_memory *memory, struct amph_provider *provider);
 
 /*

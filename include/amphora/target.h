@@ -57,22 +57,28 @@ struct amph_target {
 	uint64_t quarantine_max; /* bytes; past it attach is -EDQUOT; 0 is no limit */
 	uint64_t quarantine_size; /* bytes in quarantine now */
 	enum amph_target_state state;
+	uint32_t
+		owner; /* fork generation of the process that attached to it, plus 1; 0: nobody yet */
 	struct amph_attachment *attachments;
 };
 
 /*
  * The target is gone and nobody knows what it still does (its process died, its session broke):
- * every attachment to it goes into quarantine.
+ * every attachment to it goes into quarantine. Does nothing in a child of the process that attached.
  */
 void amph_target_lost(struct amph_target *target);
 
 /*
  * The target is proved off: its attachments end, what it held is the CPU's again (contents
- * undefined, caches invalidated), and abandoned buffers that waited for it are closed.
+ * undefined, caches invalidated), and abandoned buffers that waited for it are closed. Does nothing in
+ * a child of the process that attached: what lies at the buffers' addresses there is the child's own.
  */
 void amph_target_off(struct amph_target *target);
 
-/* A target that was off is up again, in a new life. Returns 0, or -EBUSY unless it was off. */
+/*
+ * A target that was off is up again, in a new life. Returns 0, -EBUSY unless it was off, or -EPERM in a
+ * child of the process that attached to it: a child initialises targets of its own.
+ */
 int amph_target_up(struct amph_target *target);
 
 /* --- memory map: a processor or device that reaches memory through straight windows --- */

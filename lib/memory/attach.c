@@ -12,6 +12,10 @@ static int check_target(struct amph_shm *shm, const struct amph_target *target, 
 	if (!direction || direction & ~AMPH_DEVICE_READS_WRITES)
 		return amph_refuse(&shm->why, -EINVAL, "the direction is neither read nor write",
 				   direction, AMPH_DEVICE_READS_WRITES);
+	if (amph_target_forked(target))
+		return amph_refuse(&shm->why, -EPERM,
+				   "the target belongs to the process that forked this one",
+				   target->owner - 1, shm->memory->fork_generation);
 	if (direction & AMPH_DEVICE_WRITES &&
 	    (shm->flags & AMPH_SHM_READ_ONLY || shm->cpu_reads_only))
 		return amph_refuse(&shm->why, -EROFS, "writing to a read-only buffer", direction,

@@ -17,6 +17,7 @@ void amph_attachment_link(struct amph_attachment *attachment)
 	shm->attachments = attachment;
 	attachment->target_next = target->attachments;
 	target->attachments = attachment;
+	target->owner = shm->memory->fork_generation + 1;
 }
 
 void amph_attachment_unlink(struct amph_attachment *attachment)
@@ -45,6 +46,8 @@ int amph_shm_detach(struct amph_attachment *attachment)
 
 	if (!shm)
 		return -ESTALE;
+	if (amph_memory_forked(shm->memory))
+		return amph_memory_refuse_child(shm->memory, &shm->why);
 	if (attachment->quarantined)
 		return amph_refuse(&shm->why, -EBUSY, "the target is lost and not yet proved off",
 				   target->state, AMPH_TARGET_OFF);

@@ -13,6 +13,10 @@ static int check_import(struct amph_shm *shm, const struct amph_target *home, ui
 	if (shm->flags & AMPH_SHM_READ_ONLY && direction & AMPH_DEVICE_WRITES)
 		return amph_refuse(&shm->why, -EROFS, "writing to a read-only buffer", direction,
 				   AMPH_DEVICE_READS);
+	if (amph_target_forked(home))
+		return amph_refuse(&shm->why, -EPERM,
+				   "the home belongs to the process that forked this one",
+				   home->owner - 1, 0);
 	if (home->state != AMPH_TARGET_ALIVE)
 		return amph_refuse(&shm->why, -ENODEV, "the home is gone", home->state,
 				   AMPH_TARGET_ALIVE);

@@ -10,6 +10,14 @@
 #include <amphora/shm.h>
 #include <amphora/target.h>
 
+/* Did this process fork from the one that made the context? It has the lists, but not the memory. */
+bool amph_memory_forked(const struct amph_memory *memory);
+/* -EPERM and the reason, for such a child. */
+int amph_memory_refuse_child(const struct amph_memory *memory, struct amph_why *why);
+
+/* The same for a target: from the one that attached to it. */
+bool amph_target_forked(const struct amph_target *target);
+
 /* 0, -ESTALE when the buffer is closed or abandoned, -EPERM in a child of the opener. */
 int amph_shm_usable(struct amph_shm *shm);
 

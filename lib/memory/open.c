@@ -28,6 +28,8 @@ static bool same_name(const char *a, const char *b)
 
 int amph_memory_add_provider(struct amph_memory *memory, struct amph_provider *provider)
 {
+	if (amph_memory_forked(memory))
+		return amph_memory_refuse_child(memory, &memory->why);
 	for (struct amph_provider *p = memory->providers; p; p = p->next)
 		if (same_name(p->name, provider->name))
 			return amph_refuse(&memory->why, -EEXIST,

@@ -11,6 +11,7 @@
  * Descriptor 0 is the block at offset 0 for life: splits keep the left part in the old descriptor,
  * merges keep the left block's.
  */
+#include <amphora/fork.h>
 #include <amphora/pool.h>
 
 #include "memory/pool_internal.h"
@@ -123,6 +124,7 @@ int amph_pool_init(struct amph_pool *pool, uint64_t size, uint64_t granule,
 		.block_max = block_max,
 		.unused = AMPH_POOL_NONE,
 		.block_count = 1,
+		.fork_generation = amph_fork_generation(),
 	};
 	for (uint32_t i = 0; i < AMPH_POOL_CLASSES; i++)
 		for (uint32_t k = 0; k < AMPH_POOL_STEPS; k++)
@@ -207,6 +209,8 @@ int amph_pool_allocate(struct amph_pool *pool, uint64_t size, uint64_t alignment
 	uint64_t front, length;
 	uint32_t index, needed;
 
+	if (pool->fork_generation != amph_fork_generation())
+		return -EPERM;
 	if (!size || alignment & (alignment - 1))
 		return -EINVAL;
 	if (size > pool->size || alignment > pool->size)
@@ -242,6 +246,8 @@ int amph_pool_free(struct amph_pool *pool, uint32_t block)
 {
 	struct amph_pool_block *freed;
 
+	if (pool->fork_generation != amph_fork_generation())
+		return -EPERM;
 	if (block >= pool->block_max || pool->blocks[block].state != AMPH_POOL_TAKEN)
 		return -EINVAL;
 	freed = &pool->blocks[block];

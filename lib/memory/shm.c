@@ -62,15 +62,25 @@ static struct amph_shm *find(const struct amph_memory *memory, const char *name)
 	return shm;
 }
 
+bool amph_memory_forked(const struct amph_memory *memory)
+{
+	return memory->fork_generation != amph_fork_generation();
+}
+
+int amph_memory_refuse_child(const struct amph_memory *memory, struct amph_why *why)
+{
+	return amph_refuse(why, -EPERM,
+			   "the memory context belongs to the process that forked this one",
+			   memory->fork_generation, amph_fork_generation());
+}
+
 int amph_shm_usable(struct amph_shm *shm)
 {
 	/* closed, abandoned, or never opened */
 	if (!shm->references)
 		return amph_refuse(&shm->why, -ESTALE, "the buffer is closed", shm->generation, 0);
-	if (shm->memory->fork_generation != amph_fork_generation())
-		return amph_refuse(&shm->why, -EPERM,
-				   "the buffer belongs to the process that forked this one",
-				   shm->memory->fork_generation, amph_fork_generation());
+	if (amph_memory_forked(shm->memory))
+		return amph_memory_refuse_child(shm->memory, &shm->why);
 	return 0;
 }
 
@@ -82,10 +92,8 @@ int amph_shm_prepare(struct amph_memory *memory, struct amph_shm *shm,
 	int error;
 
 	*shm = (struct amph_shm){.handle = -1, .attachment_bits = AMPH_HOLDER_CPU};
-	if (memory->fork_generation != amph_fork_generation())
-		return amph_refuse(&shm->why, -EPERM,
-				   "the memory context belongs to the process that forked this one",
-				   memory->fork_generation, amph_fork_generation());
+	if (amph_memory_forked(memory))
+		return amph_memory_refuse_child(memory, &shm->why);
 	error = check_name(full_name, name, &shm->why);
 	if (error)
 		return error;
@@ -138,7 +146,11 @@ int amph_shm_find(struct amph_memory *memory, const char *name, struct amph_shm 
 {
 	int error;
 
-	*shm = name ? find(memory, name) : NULL;
+	*shm = NULL;
+	if (amph_memory_forked(memory))
+		return amph_memory_refuse_child(memory, &memory->why);
+	if (name)
+		*shm = find(memory, name);
 	if (!*shm)
 		return amph_refuse(&memory->why, -ENOENT, "no buffer of that name is open", 0, 0);
 	error = amph_shm_get(*shm);

@@ -515,6 +515,10 @@ static void the_pool_provider_refuses_with_a_reason(void **state)
 		       &f.shm);
 	assert_int_equal(f.shm.why.value, 4097);
 	assert_int_equal(f.shm.why.limit, 4096);
+	pool.fork_generation++; /* as if this were a child with a context of its own */
+	assert_refused(amph_shm_open(&f.memory, &f.shm, &f.storage, "pool:a", 64, 0), -EPERM,
+		       &f.shm);
+	pool.fork_generation--;
 	provider.alignment = 3;
 	assert_refused(amph_shm_open(&f.memory, &f.shm, &f.storage, "pool:a", 64, 0), -EINVAL,
 		       &f.shm);

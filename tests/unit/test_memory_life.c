@@ -612,6 +612,9 @@ static void imports_that_make_no_sense_are_refused(void **state)
 	m.home.cache_line = 256;
 	assert_refused(import(&m, 0, 0, AMPH_DEVICE_READS), -EINVAL, &m.shm);
 	m.home.coherent = true;
+	m.home.owner++; /* as if a parent had imported from it */
+	assert_refused(import(&m, 0, 0, AMPH_DEVICE_READS), -EPERM, &m.shm);
+	m.home.owner--;
 	amph_target_lost(&m.home);
 	assert_refused(import(&m, 0, 0, AMPH_DEVICE_READS), -ENODEV, &m.shm);
 	assert_null(m.memory.buffers);
@@ -692,6 +695,7 @@ static void use_after_fork_is_refused(void **state)
 	struct amph_shm other, *found;
 	struct amph_range range;
 	struct amph_shm_storage storage = {.ranges = &range, .range_max = 1};
+	struct amph_provider provider = {.name = "childs"};
 	struct fixture f;
 	int status;
 	pid_t child;
@@ -715,6 +719,8 @@ static void use_after_fork_is_refused(void **state)
 		failed |= amph_shm_sync_for_cpu(&f.to_a, 0, 1) != -EPERM;
 		failed |= amph_shm_check_access(&f.shm, 0, 1, false) != -EPERM;
 		failed |= amph_shm_open(&f.memory, &other, &storage, "test:x", 1, 0) != -EPERM;
+		failed |= amph_shm_find(&f.memory, "test:none", &found) != -EPERM;
+		failed |= amph_memory_add_provider(&f.memory, &provider) != -EPERM;
 		failed |= f.shm.references != 1 || f.provider.closed || f.a.detached;
 		_exit(failed);
 	}
@@ -722,6 +728,95 @@ static void use_after_fork_is_refused(void **state)
 	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 	assert_int_equal(amph_shm_detach(&f.to_a), 0);
 	assert_int_equal(amph_shm_put(&f.shm), 0);
+	fixture_free(&f);
+}
+
+/* Of the child: it may have memory and targets of its own, but its parent's targets are not its. */
+static int use_targets_of_the_parent(struct fixture *f)
+{
+	struct amph_memory memory;
+	struct amph_shm own;
+	struct amph_range range;
+	struct amph_segment segment;
+	struct amph_attachment attachment;
+	struct amph_shm_storage storage = {.ranges = &range, .range_max = 1};
+	struct fake_provider provider = {.provider = f->provider.provider};
+	struct fake_target fresh = {.target = f->b.target};
+	int failed = 0;
+
+	amph_target_lost(&f->b.target);
+	failed |= f->b.target.state != AMPH_TARGET_ALIVE || f->to_b.quarantined;
+	amph_target_off(&f->a.target);
+	amph_target_off(&f->b.target);
+	failed |= f->a.target.state != AMPH_TARGET_LOST || f->b.target.state != AMPH_TARGET_ALIVE;
+	failed |= f->a.detached || f->b.detached || f->provider.closed || closed_calls;
+	failed |= f->to_a.shm != &f->shm || f->shm.range_count != 3;
+	failed |= amph_target_up(&f->a.target) != -EPERM;
+	failed |= amph_shm_detach(&f->to_a) != -EPERM;
+
+	failed |= amph_memory_init(&memory) ||
+		  amph_memory_add_provider(&memory, &provider.provider);
+	failed |= amph_shm_open(&memory, &own, &storage, "test:own", 10, 0) != 0;
+	failed |= amph_shm_attach(&own, &f->b.target, AMPH_DEVICE_READS, AMPH_SYNC_MESSAGES,
+				  &attachment, &segment, 1) != -EPERM;
+	fresh.target.attachments = NULL;
+	fresh.target.owner = 0;
+	failed |= amph_shm_attach(&own, &fresh.target, AMPH_DEVICE_READS, AMPH_SYNC_MESSAGES,
+				  &attachment, &segment, 1) != 0;
+	amph_target_off(&fresh.target);
+	failed |= fresh.detached != 1 || amph_target_up(&fresh.target) || amph_shm_put(&own);
+	return failed;
+}
+
+static void a_target_of_the_parent_is_left_alone_by_its_child(void **state)
+{
+	struct fixture f;
+	int status;
+	pid_t child;
+
+	(void)state;
+	fixture_init(&f, 4);
+	fixture_open(&f, 100, 0);
+	closed_calls = 0;
+	assert_int_equal(fixture_attach(&f, &f.a, AMPH_DEVICE_READS), 0);
+	assert_int_equal(fixture_attach(&f, &f.b, AMPH_DEVICE_READS), 0);
+	assert_int_equal(amph_shm_sync_for_device(&f.to_a, 10, 10, false), 0);
+	amph_target_lost(&f.a.target);
+	child = fork();
+	assert_true(child >= 0);
+	if (!child)
+		_exit(use_targets_of_the_parent(&f));
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	amph_target_off(&f.a.target);
+	amph_target_off(&f.b.target);
+	assert_int_equal(amph_target_up(&f.a.target), 0);
+	assert_int_equal(amph_shm_put(&f.shm), 0);
+	fixture_free(&f);
+}
+
+static void an_abandoned_buffer_is_not_closed_by_a_child(void **state)
+{
+	struct fixture f;
+	int status;
+	pid_t child;
+
+	(void)state;
+	fixture_init(&f, 4);
+	fixture_open(&f, 100, 0);
+	closed_calls = 0;
+	assert_int_equal(fixture_attach(&f, &f.a, AMPH_DEVICE_READS), 0);
+	assert_int_equal(amph_shm_abandon(&f.shm, closed), -EINPROGRESS);
+	child = fork();
+	assert_true(child >= 0);
+	if (!child) {
+		amph_target_off(&f.a.target);
+		_exit(closed_calls || f.provider.closed || f.a.detached || !f.shm.abandoned);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	amph_target_off(&f.a.target);
+	assert_int_equal(closed_calls, 1);
 	fixture_free(&f);
 }
 
@@ -826,6 +921,8 @@ int main(void)
 		cmocka_unit_test(an_import_whose_home_is_lost_can_be_put),
 		cmocka_unit_test(a_context_of_another_process_is_refused),
 		cmocka_unit_test(use_after_fork_is_refused),
+		cmocka_unit_test(a_target_of_the_parent_is_left_alone_by_its_child),
+		cmocka_unit_test(an_abandoned_buffer_is_not_closed_by_a_child),
 		cmocka_unit_test(check_finds_every_kind_of_damage),
 	};
 

@@ -13,6 +13,9 @@
 
 #include <cmocka.h>
 
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <amphora/pool.h>
 
 #define GRANULE 64u
@@ -203,6 +206,29 @@ static void refusals_say_what_was_wrong(void **state)
 	/* but the rest as a whole does not */
 	assert_int_equal(allocate(&f, 4032, 0, &b), 64);
 	assert_int_equal(amph_pool_allocate(&f.pool, 64, 0, &offset, &b), -ENOMEM);
+	unmake(&f);
+}
+
+/* The bytes may be shared with the parent: the child's copy of the records must not hand them out. */
+static void a_child_can_neither_take_nor_free(void **state)
+{
+	struct fixture f;
+	uint64_t offset;
+	uint32_t block, other;
+	int status;
+	pid_t child;
+
+	(void)state;
+	make(&f, 4096, 64, 8);
+	allocate(&f, 64, 0, &block);
+	child = fork();
+	assert_true(child >= 0);
+	if (!child)
+		_exit(amph_pool_allocate(&f.pool, 64, 0, &offset, &other) != -EPERM ||
+		      amph_pool_free(&f.pool, block) != -EPERM || f.pool.used != 64);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	assert_int_equal(amph_pool_free(&f.pool, block), 0);
 	unmake(&f);
 }
 
@@ -484,6 +510,7 @@ int main(void)
 		cmocka_unit_test(an_aligned_block_is_found_without_room_to_spare),
 		cmocka_unit_test(a_block_that_just_fits_is_found_behind_one_that_does_not),
 		cmocka_unit_test(refusals_say_what_was_wrong),
+		cmocka_unit_test(a_child_can_neither_take_nor_free),
 		cmocka_unit_test(a_block_that_is_not_taken_is_not_freed),
 		cmocka_unit_test(freeing_in_any_order_joins_all_neighbours),
 		cmocka_unit_test(check_finds_every_kind_of_damage),

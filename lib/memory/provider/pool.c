@@ -32,6 +32,10 @@ static int pool_open(struct amph_provider *base, struct amph_shm *shm, const cha
 	if (error == -ENOMEM)
 		return amph_refuse(&shm->why, error, "the pool has no block of this size",
 				   shm->size, pool->size - pool->used);
+	if (error == -EPERM)
+		return amph_refuse(&shm->why, error,
+				   "the pool belongs to the process that forked this one",
+				   pool->fork_generation, 0);
 	if (error)
 		return amph_refuse(&shm->why, error,
 				   "the provider's alignment is not a power of two",
