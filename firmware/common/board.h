@@ -21,14 +21,20 @@ void board_start(void);
 /* All memory that is shared with the main processor: va and da. */
 const struct amph_io *board_dram(void);
 
-/* Where this firmware's own image lies in that memory; size 0: nowhere. Never lent to anybody. */
-const struct amph_io *board_image(void);
+/*
+ * What this firmware itself lives on in that memory: its image, the table, the trace. Never lent to
+ * anybody. Returns how many.
+ */
+uint32_t board_own(const struct amph_io **own);
 
 /* How this processor's caches are kept in step with the main processor; NULL: by hardware. */
 const struct amph_cache_ops *board_cache(void);
 
-/* The resource table, as the loader has filled it in; the main processor can still write it. */
-struct table *board_table(void);
+/*
+ * The resource table, as the loader has filled it in. The main processor can write it at any time:
+ * only by the accessors of order.h.
+ */
+const struct table *board_table(void);
 
 /* Rings the main processor's doorbell with a notify id below 256. Never blocks. */
 void board_ring(uint32_t notify_id);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * RPMsg over the resource table's rings, in the peer's role. Knows the board and the library.
- * The main processor can write the table at any time: each field is read once.
+ * The main processor can write the table at any time: it is copied once, and the copy is used.
  */
 #include <amphora/order.h>
 #include <amphora/rpmsg.h>
@@ -11,6 +11,8 @@
 #include "link.h"
 #include "trace.h"
 #include "window.h"
+
+#define POLL_MS 10 /* between two looks at the status: its doorbell may have been dropped */
 
 static struct amph_virtqueue_slot slots[2][TABLE_DESCRIPTORS];
 static uint32_t notify_ids[2];
@@ -27,11 +29,16 @@ static int wait(void *argument, uint64_t deadline)
 	return board_wait(deadline);
 }
 
-static void wait_for_driver(const struct table *table)
+/* Only polled: nothing but the one bit is used. */
+static int wait_for_driver(const struct table *shared, uint64_t deadline)
 {
 	/* acquire: pairs with the release of the main processor's store of DRIVER_OK */
-	while (!(amph_load32_acquire(&table->vdev.status) & AMPH_VIRTIO_STATUS_DRIVER_OK))
-		board_wait(amph_deadline(10));
+	while (!(amph_load32_acquire(&shared->vdev.status) & AMPH_VIRTIO_STATUS_DRIVER_OK)) {
+		if (amph_time_now() >= deadline)
+			return -ETIMEDOUT;
+		board_wait(amph_deadline(POLL_MS));
+	}
+	return 0;
 }
 
 /* Finds a stretch that the loader placed, and keeps it to ourselves. */
@@ -45,48 +52,42 @@ static int claim(uint64_t da, uint64_t length, void **va)
 static int find_ring(const struct table *table, uint32_t index, struct amph_vring *vring)
 {
 	uint32_t size = amph_vring_size(TABLE_DESCRIPTORS, TABLE_ALIGN);
-	uint32_t count = amph_load32(&table->vrings[index].count);
-	uint32_t align = amph_load32(&table->vrings[index].align);
 	void *va;
 	int error;
 
-	if (count != TABLE_DESCRIPTORS || align != TABLE_ALIGN)
+	if (table->vrings[index].count != TABLE_DESCRIPTORS ||
+	    table->vrings[index].align != TABLE_ALIGN)
 		return -EINVAL;
-	error = claim(amph_load32(&table->vrings[index].da), size, &va);
+	error = claim(table->vrings[index].da, size, &va);
 	if (error)
 		return error;
-	notify_ids[index] = amph_load32(&table->vrings[index].notify_id);
-	return amph_vring_init(vring, va, size, count, align);
+	notify_ids[index] = table->vrings[index].notify_id;
+	return amph_vring_init(vring, va, size, TABLE_DESCRIPTORS, TABLE_ALIGN);
 }
 
 static int find_buffers(const struct table *table, struct amph_io *buffers)
 {
-	uint32_t da = amph_load32(&table->buffers.da);
-	uint32_t pa = amph_load32(&table->buffers.pa);
-	uint32_t length = amph_load32(&table->buffers.length);
+	uint32_t da = table->buffers.da, length = table->buffers.length;
 	void *va;
 	int error = claim(da, length, &va);
 
-	return error ? error : amph_io_init(buffers, va, pa, da, length);
+	return error ? error : amph_io_init(buffers, va, table->buffers.pa, da, length);
 }
 
-/* Before anything is mapped for anybody: the image, the trace and the table are nobody else's. */
-static int forbid_own(const struct table *table)
+/* Before anything is mapped for anybody: image, trace and table are nobody else's. */
+static int forbid_own(void)
 {
-	const struct amph_io *image = board_image();
-	uint64_t table_da;
+	const struct amph_io *own;
+	uint32_t count = board_own(&own);
+	int error = 0;
 
-	if (image->size) /* trace and table are in it */
-		return window_forbid(image->da, image->size);
-	if (amph_io_va_to_da(board_dram(), table, sizeof(*table), &table_da) ||
-	    window_forbid(table_da, sizeof(*table)))
-		return -ERANGE;
-	return window_forbid(amph_load32(&table->trace.da), amph_load32(&table->trace.length));
+	for (uint32_t i = 0; i < count && !error; i++)
+		error = window_forbid(own[i].da, own[i].size);
+	return error;
 }
 
-int link_start(struct amph_rpmsg *rpmsg)
+int link_start(struct amph_rpmsg *rpmsg, uint64_t deadline)
 {
-	const struct table *table = board_table();
 	struct amph_rpmsg_config config = {
 		.role = AMPH_RPMSG_PEER,
 		.slots = {slots[0], slots[1]},
@@ -94,17 +95,20 @@ int link_start(struct amph_rpmsg *rpmsg)
 		.kick = kick,
 		.wait = wait,
 	};
+	struct table table;
 	uint32_t features;
-	int error;
+	int error = wait_for_driver(board_table(), deadline);
 
-	wait_for_driver(table);
-	features = amph_load32(&table->vdev.driver_features) & TABLE_FEATURES;
+	if (error)
+		return error;
+	amph_copy_from_shared(&table, board_table(), sizeof(table));
+	features = table.vdev.driver_features & TABLE_FEATURES;
 	config.event_index = (features & AMPH_VIRTIO_RING_F_EVENT_IDX) != 0;
 	config.name_service = (features & AMPH_VIRTIO_RPMSG_F_NS) != 0;
-	error = forbid_own(table);
+	error = forbid_own();
 	for (uint32_t i = 0; i < 2 && !error; i++)
-		error = find_ring(table, i, &config.vrings[i]);
+		error = find_ring(&table, i, &config.vrings[i]);
 	if (!error)
-		error = find_buffers(table, &config.buffers);
+		error = find_buffers(&table, &config.buffers);
 	return error ? error : amph_rpmsg_init(rpmsg, &config);
 }

@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 #include <amphora/error.h>
+#include <amphora/order.h>
 #include <amphora/time.h>
 
 #include "../../common/board.h"
@@ -41,8 +42,9 @@ __attribute__((section(".resource_table"), used, aligned(16))) struct table reso
 	TABLE_INITIALIZER(AMPH_RESOURCE_ANY);
 
 static struct amph_io dram;
-static struct amph_io image; /* size 0: this image is not in the shared memory */
-static struct table *table;
+static struct amph_io own[2]; /* the table and the trace: the image is not in the shared memory */
+static uint32_t own_count;
+static const struct table *table;
 static int mailbox = -1;
 
 static uint64_t number_from(const char *name, uint64_t max)
@@ -107,15 +109,20 @@ static void map_dram(void)
 	    amph_io_da_to_va(&dram, table_da, sizeof(*table), &found) || table_da % 4)
 		fail("AMPHORA_DRAM_DA or AMPHORA_TABLE_DA does not fit the memory");
 	table = found;
+	amph_io_init(&own[own_count++], found, table_da, table_da, sizeof(*table));
 }
 
+/* What is written to is what is kept from all others: the table's words are read once. */
 static void start_trace(void)
 {
-	uint32_t size = table->trace.length;
+	uint32_t da = amph_load32(&table->trace.da);
+	uint32_t size = amph_load32(&table->trace.length);
 	void *text;
 
-	if (size <= TABLE_TRACE_SIZE && !amph_io_da_to_va(&dram, table->trace.da, size, &text))
-		trace_start(text, size);
+	if (!size || size > TABLE_TRACE_SIZE || amph_io_da_to_va(&dram, da, size, &text))
+		return;
+	amph_io_init(&own[own_count++], text, da, da, size);
+	trace_start(text, size);
 }
 
 void board_start(void)
@@ -134,9 +141,10 @@ const struct amph_io *board_dram(void)
 	return &dram;
 }
 
-const struct amph_io *board_image(void)
+uint32_t board_own(const struct amph_io **first)
 {
-	return &image;
+	*first = own;
+	return own_count;
 }
 
 const struct amph_cache_ops *board_cache(void)
@@ -144,7 +152,7 @@ const struct amph_cache_ops *board_cache(void)
 	return NULL;
 }
 
-struct table *board_table(void)
+const struct table *board_table(void)
 {
 	return table;
 }

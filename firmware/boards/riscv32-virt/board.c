@@ -71,9 +71,11 @@ const struct amph_io *board_dram(void)
 	return &dram;
 }
 
-const struct amph_io *board_image(void)
+/* Trace and table are in the image. */
+uint32_t board_own(const struct amph_io **own)
 {
-	return &image;
+	*own = &image;
+	return 1;
 }
 
 /* QEMU has no caches. Compiled for Zicbom this firmware maintains them all the same. */
@@ -86,7 +88,7 @@ const struct amph_cache_ops *board_cache(void)
 #endif
 }
 
-struct table *board_table(void)
+const struct table *board_table(void)
 {
 	return &resource_table;
 }
