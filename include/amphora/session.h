@@ -261,7 +261,8 @@ int amph_session_offer(struct amph_session *session, struct amph_attachment *att
 /*
  * Hands a range to the other side: the home gives, the importer returns. Syncs caches and the
  * ownership record, then tells. cookie comes out at the other side's `taken`. reading: shared.
- * Errors as amph_shm_sync_for_device(), and those of the channel (then nothing changed hands).
+ * Errors as amph_shm_sync_for_device(), -EBUSY (a pass from this share waits for some of the bytes),
+ * and those of the channel (then nothing changed hands).
  */
 int amph_session_give(struct amph_session *session, struct amph_share *share, uint64_t offset,
 		      uint64_t length, bool reading, uint64_t cookie, uint64_t deadline);
@@ -269,9 +270,12 @@ int amph_session_return(struct amph_session *session, struct amph_share *share, 
 			uint64_t length, uint64_t cookie, uint64_t deadline);
 
 /*
- * Home only: moves a range that the first session's peer holds or has returned to the second's,
- * without the CPU's caches: asks the first to return it onward, and gives it to the second when it
- * does. `taken` is not called on the way. Errors as give.
+ * Home only: moves a range from the first session's peer to the second's. What the first holds goes
+ * without the CPU's caches: it is asked to return it onward, and the second is given it when it does;
+ * `taken` is not called on the way. What the first has returned is the CPU's already, invalidated
+ * then, and is given to the second like anything else.
+ * Errors as give; -EBUSY: a pass from the first waits already, or one from the second for some of
+ * these bytes.
  */
 int amph_session_pass(struct amph_session *from, struct amph_share *share, struct amph_session *to,
 		      struct amph_share *to_share, uint64_t offset, uint64_t length,

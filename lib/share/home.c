@@ -206,6 +206,10 @@ int amph_session_give(struct amph_session *session, struct amph_share *share, ui
 	if (!amph_session_has(session, share) || !share->home ||
 	    share->state != AMPH_SHARE_ACCEPTED)
 		return amph_refuse(&session->why, -EPERM, "the share is no accepted offer", 0, 0);
+	/* else nobody could tell what the pass still waits for from what was given anew */
+	if (amph_session_awaits(share, offset, length))
+		return amph_refuse(&session->why, -EBUSY, "a pass still waits for its range",
+				   share->pass.offset, share->pass.length);
 	error = amph_shm_sync_for_device(share->attachment, offset, length, reading);
 	if (error) {
 		session->why = share->shm->why;
@@ -335,6 +339,17 @@ static void receive_rejected(struct amph_session *session, struct amph_share *sh
 	if (share->state != AMPH_SHARE_ACCEPTED ||
 	    amph_shm_sync_for_cpu(share->attachment, reject->offset, reject->length))
 		return; /* never given: a refusal of nothing */
+	if (amph_session_awaits(share, reject->offset, reject->length)) {
+		/* it never had what it was asked to return onward: the pass is over */
+		struct amph_share_pass pass = share->pass;
+
+		share->pass.returned = NULL;
+		if (events && events->passed)
+			events->passed(session, share, pass.offset, pass.length, pass.cookie,
+				       error);
+		if (session->state != AMPH_SESSION_OPEN)
+			return;
+	}
 	if (events && events->undone)
 		events->undone(session, share, reject->offset, reject->length, error);
 }

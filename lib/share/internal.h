@@ -54,6 +54,9 @@ bool amph_session_has(const struct amph_session *session, const struct amph_shar
 /* Does anybody with this holder bit have any byte of the buffer? */
 bool amph_session_holds(const struct amph_shm *shm, uint32_t bit);
 
+/* Does any of these bytes belong to a pass from this share that still waits for some of its range? */
+bool amph_session_awaits(const struct amph_share *share, uint64_t offset, uint64_t length);
+
 /* Tells the application and frees the slot. The share ends in `state`. */
 void amph_session_end_share(struct amph_session *session, struct amph_share *share,
 			    enum amph_share_state state, int error);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Passing on: a range goes from one coprocessor to another without the CPU's caches.
+ * Passing on: a range that one coprocessor holds goes to another without the CPU's caches.
  * Share layer; freestanding; home only, and linked only where amph_session_pass() is called.
  *
  * The pass waits in the first side's share until that side returns the range. Then ownership moves
@@ -54,7 +54,7 @@ static int pass_returned(struct amph_session *session, struct amph_share *share,
 
 	if (error)
 		return error;
-	if (offset + length <= pass.offset || offset >= pass.offset + pass.length)
+	if (!amph_session_awaits(share, offset, length))
 		return -EALREADY;
 	inside = offset >= pass.offset && offset + length <= pass.offset + pass.length;
 	if (!inside) {
@@ -71,7 +71,7 @@ static int pass_returned(struct amph_session *session, struct amph_share *share,
 		if (undo)
 			return undo;
 	}
-	share->pass.left -= length;
+	share->pass.left -= length < share->pass.left ? length : share->pass.left;
 	if (!share->pass.left)
 		share->pass.returned = NULL;
 	if (events && events->passed)
@@ -114,6 +114,10 @@ int amph_session_pass(struct amph_session *from, struct amph_share *share, struc
 	if (share->pass.returned)
 		return amph_refuse(&from->why, -EBUSY, "another pass waits for its range",
 				   share->pass.offset, share->pass.length);
+	if (amph_session_awaits(to_share, offset, length))
+		return amph_refuse(&from->why, -EBUSY,
+				   "a pass from the second waits for bytes of it",
+				   to_share->pass.offset, to_share->pass.length);
 	error = amph_shm_may_pass(share->attachment, to_share->attachment, offset, length);
 	if (error) {
 		from->why = share->shm->why;

@@ -260,6 +260,15 @@ bool amph_session_holds(const struct amph_shm *shm, uint32_t bit)
 	return false;
 }
 
+bool amph_session_awaits(const struct amph_share *share, uint64_t offset, uint64_t length)
+{
+	const struct amph_share_pass *pass = &share->pass;
+
+	/* the pass is inside the buffer, so its end does not wrap; the other's may, for now */
+	return pass->returned && offset < pass->offset + pass->length &&
+	       (length > pass->offset || offset > pass->offset - length);
+}
+
 void amph_session_free_share(struct amph_session *session, struct amph_share *share)
 {
 	const struct amph_session_windows *windows = &session->config.windows;

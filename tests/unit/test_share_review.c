@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Share sessions against a side that reads slowly and talks without end: no call takes much longer
- * than its caller allowed.
+ * than its caller allowed; and passes whose bytes come back while the rest still waits.
  * Test code.
  */
 #include <setjmp.h>
@@ -177,6 +177,132 @@ static void nor_does_opening(void **state)
 	assert_true(amph_time_now() - start < 500 * (uint64_t)MILLISECOND);
 }
 
+/* --- passes: what was passed on comes back while the rest still waits --- */
+
+static struct side second, others;
+static struct amph_share *first_share, *second_share;
+
+static void settle_all(void)
+{
+	while (mains.end.count || peers.end.count || second.end.count || others.end.count) {
+		settle(&mains, &peers);
+		settle(&second, &others);
+	}
+}
+
+/* A buffer of 4096 bytes that both peers have accepted, and of which the first has all. */
+static void give_first_of_two(void)
+{
+	open_pair();
+	assert_int_equal(sides_open(&second, &others), 0);
+	first_share = share_buffer(AMPH_DEVICE_READS_WRITES);
+	assert_int_equal(amph_shm_attach(&buffer.shm, &second.target.target,
+					 AMPH_DEVICE_READS_WRITES, AMPH_SYNC_MESSAGES,
+					 &buffer.second, buffer.second_segments, 1),
+			 0);
+	assert_int_equal(amph_session_offer(&second.session, &buffer.second, 0, 0, &second_share),
+			 0);
+	settle_all();
+	assert_int_equal(amph_session_give(&mains.session, first_share, 0, 4096, false, 0, 0), 0);
+	settle_all();
+}
+
+static int pass_on(uint64_t offset, uint64_t length)
+{
+	return amph_session_pass(&mains.session, first_share, &second.session, second_share, offset,
+				 length, 0, 0);
+}
+
+static int pass_back(uint64_t offset, uint64_t length)
+{
+	return amph_session_pass(&second.session, second_share, &mains.session, first_share, offset,
+				 length, 0, 0);
+}
+
+static void return_to_home(struct side *from, uint64_t offset, uint64_t length)
+{
+	assert_int_equal(
+		amph_session_return(&from->session, &from->shares[0], offset, length, 0, 0), 0);
+	settle_all();
+	assert_int_equal(amph_shm_check(&buffer.shm), 0);
+}
+
+static void a_waiting_pass_takes_each_byte_once(void **state)
+{
+	(void)state;
+	give_first_of_two();
+	assert_int_equal(pass_on(0, 4096), 0);
+	settle_all();
+	return_to_home(&peers, 1024, 2048);
+	assert_int_equal(first_share->pass.left, 2048);
+	/* neither the home nor the second gives the first what its pass has had already */
+	assert_int_equal(pass_back(1024, 2048), -EBUSY);
+	assert_int_equal(pass_back(1024, 1), -EBUSY);
+	return_to_home(&others, 1024, 2048);
+	assert_int_equal(amph_session_give(&mains.session, first_share, 1024, 2048, false, 0, 0),
+			 -EBUSY);
+	assert_int_equal(amph_session_give(&mains.session, first_share, 1024, 64, false, 0, 0),
+			 -EBUSY);
+	assert_int_equal(amph_session_give(&mains.session, first_share, 3008, 64, false, 0, 0),
+			 -EBUSY);
+	assert_int_equal(first_share->pass.left, 2048);
+	return_to_home(&peers, 0, 1024);
+	return_to_home(&peers, 3072, 1024);
+	assert_null(first_share->pass.returned);
+	/* and then it may have them */
+	assert_int_equal(amph_session_give(&mains.session, first_share, 1024, 2048, false, 0, 0),
+			 0);
+	settle_all();
+	return_to_home(&peers, 1024, 2048);
+	assert_int_equal(last_event(&mains)->what, 'T');
+	return_to_home(&others, 0, 1024);
+	return_to_home(&others, 3072, 1024);
+	assert_int_equal(amph_session_release(&mains.session, first_share, 0), 0);
+}
+
+static void bytes_beside_a_waiting_pass_are_given_as_ever(void **state)
+{
+	(void)state;
+	give_first_of_two();
+	assert_int_equal(pass_on(1024, 1024), 0);
+	return_to_home(&peers, 0, 1024);
+	return_to_home(&peers, 2048, 2048);
+	assert_int_equal(amph_session_give(&mains.session, first_share, 0, 1024, false, 0, 0), 0);
+	assert_int_equal(amph_session_give(&mains.session, first_share, 2048, 64, false, 0, 0), 0);
+	assert_int_equal(amph_session_give(&mains.session, first_share, 960, 128, false, 0, 0),
+			 -EBUSY);
+	assert_int_equal(amph_session_give(&mains.session, first_share, UINT64_MAX, 2, false, 0, 0),
+			 -EINVAL);
+	assert_int_equal(
+		amph_session_give(&mains.session, first_share, 8192, UINT64_MAX, false, 0, 0),
+		-EINVAL);
+	settle_all();
+	return_to_home(&peers, 1024, 1024);
+	assert_null(first_share->pass.returned);
+	assert_int_equal(last_event(&others)->what, 'T');
+}
+
+static void a_refusal_of_what_is_to_be_passed_ends_the_pass(void **state)
+{
+	(void)state;
+	give_first_of_two();
+	assert_int_equal(pass_on(1024, 1024), 0);
+	settle_all();
+	/* beside it: goes on */
+	say_reject(&peers, &mains, WIRE_GIVE, WIRE_NO_SPACE, first_share, 0, 1024);
+	assert_non_null(first_share->pass.returned);
+	say_reject(&peers, &mains, WIRE_GIVE, WIRE_NO_SPACE, first_share, 1024, 512);
+	assert_null(first_share->pass.returned);
+	assert_int_equal(last_event(&mains)->what, 'U');
+	assert_int_equal(mains.log[mains.logged - 2].what, 'P');
+	assert_int_equal(mains.log[mains.logged - 2].error, -ENOSPC);
+	assert_int_equal(mains.log[mains.logged - 2].offset, 1024);
+	assert_int_equal(mains.log[mains.logged - 2].length, 1024);
+	say_handoff(&peers, &mains, WIRE_RETURN, first_share, 1536, 2560);
+	assert_int_equal(last_event(&mains)->what, 'T');
+	assert_int_equal(amph_session_release(&mains.session, first_share, 0), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -186,6 +312,9 @@ int main(void)
 		cmocka_unit_test(a_replay_is_not_worth_waiting_for_room),
 		cmocka_unit_test(no_wait_outlasts_its_deadline_under_a_flood),
 		cmocka_unit_test(nor_does_opening),
+		cmocka_unit_test(a_waiting_pass_takes_each_byte_once),
+		cmocka_unit_test(bytes_beside_a_waiting_pass_are_given_as_ever),
+		cmocka_unit_test(a_refusal_of_what_is_to_be_passed_ends_the_pass),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
