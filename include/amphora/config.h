@@ -22,6 +22,18 @@
 #define AMPH_MESSAGE_MAX 496
 #endif
 
+/*
+ * Bytes in quarantine past which nothing new is attached, where the application sets nothing else
+ * (quarantine_max): for one target, and for everything that was opened in one memory context. They
+ * shape no structure: the library's count.
+ */
+#ifndef AMPH_QUARANTINE_TARGET
+#define AMPH_QUARANTINE_TARGET (UINT64_C(256) << 20)
+#endif
+#ifndef AMPH_QUARANTINE_MEMORY
+#define AMPH_QUARANTINE_MEMORY (UINT64_C(1) << 30)
+#endif
+
 #ifdef __cplusplus
 #define AMPH_STATIC_ASSERT(condition, text) static_assert(condition, text)
 #else

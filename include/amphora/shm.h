@@ -66,6 +66,9 @@ struct amph_memory {
 	struct amph_shm *buffers;
 	uint32_t generation; /* stamped on the next buffer; never 0 */
 	uint32_t fork_generation;
+	uint64_t
+		quarantine_max; /* bytes; from there on attach is -EDQUOT; see amph_memory_init() */
+	uint64_t quarantine_size; /* bytes in quarantine now; each buffer counts once */
 	struct amph_why why; /* of the last refusal that has no buffer to keep it */
 };
 
@@ -104,7 +107,11 @@ struct amph_shm {
 	struct amph_shm *next;
 };
 
-/* Prepares a context. Returns 0, or -EPROTO when library and caller were built with other limits. */
+/*
+ * Prepares a context. quarantine_max becomes AMPH_QUARANTINE_MEMORY; the application may set it
+ * afterwards, at any time: UINT64_MAX is no limit, 0 is AMPH_QUARANTINE_MEMORY again.
+ * Returns 0, or -EPROTO when library and caller were built with other limits.
+ */
 int amph_memory_init_checked(struct amph_memory *memory, uint32_t abi, uint32_t size);
 static inline int amph_memory_init(struct amph_memory *memory)
 {
@@ -175,7 +182,8 @@ int amph_shm_import(struct amph_memory *memory, struct amph_shm *shm,
  * Returns 0; -EINVAL (direction; a segment misaligned for the target; not whole cache lines), -EROFS
  * (writing to a read-only buffer), -ENOSPC (attachments, segment storage), -EBUSY (attached to it
  * already), -ERANGE (no window, or an address too wide for the target), -EFBIG (more segments than the
- * target takes), -EDQUOT (quarantine full), -ENODEV (target lost or off), -ENOTSUP, -ESTALE, -EPERM;
+ * target takes), -EDQUOT (the quarantine of the target
+ * or of the context is full), -ENODEV (target lost or off), -ENOTSUP, -ESTALE, -EPERM;
  * the reason in shm->why. On error nothing is attached.
  */
 int amph_shm_attach(struct amph_shm *shm, struct amph_target *target, uint32_t direction,

@@ -54,7 +54,8 @@ struct amph_target {
 	uint64_t alignment; /* of each segment's address and length but the last; 0 is 1 */
 	uint32_t cache_line; /* largest line of its side, bytes; 0 is 1 */
 	bool coherent; /* its accesses and the CPU's see each other by hardware */
-	uint64_t quarantine_max; /* bytes; past it attach is -EDQUOT; 0 is no limit */
+	/* bytes; from there on attach is -EDQUOT; 0: AMPH_QUARANTINE_TARGET, UINT64_MAX: no limit */
+	uint64_t quarantine_max;
 	uint64_t quarantine_size; /* bytes in quarantine now */
 	enum amph_target_state state;
 	uint32_t
@@ -89,7 +90,7 @@ struct amph_target_map {
 };
 
 /*
- * Sets ops, name and map, and defaults (64 bits, no limits, coherent, state alive); change the
+ * Sets ops, name and map, and defaults (64 bits, any segments, coherent, state alive); change the
  * capabilities in `target` afterwards, before the first attach. Returns 0, or -EINVAL and *why.
  */
 int amph_target_map_init(struct amph_target_map *target, const char *name,

@@ -5,6 +5,21 @@
  */
 #include "memory/internal.h"
 
+static int check_quarantine(struct amph_shm *shm, const struct amph_target *target)
+{
+	const struct amph_memory *memory = shm->memory;
+	uint64_t max = target->quarantine_max ? target->quarantine_max : AMPH_QUARANTINE_TARGET;
+
+	if (target->quarantine_size >= max)
+		return amph_refuse(&shm->why, -EDQUOT, "the target's quarantine is full",
+				   target->quarantine_size, max);
+	max = memory->quarantine_max ? memory->quarantine_max : AMPH_QUARANTINE_MEMORY;
+	if (memory->quarantine_size >= max)
+		return amph_refuse(&shm->why, -EDQUOT, "the memory context's quarantine is full",
+				   memory->quarantine_size, max);
+	return 0;
+}
+
 static int check_target(struct amph_shm *shm, const struct amph_target *target, uint32_t direction)
 {
 	const struct amph_attachment *attachment;
@@ -28,13 +43,10 @@ static int check_target(struct amph_shm *shm, const struct amph_target *target, 
 			return amph_refuse(&shm->why, -EBUSY,
 					   "the buffer is attached to this target already",
 					   attachment->bit, 0);
-	if (target->quarantine_max && target->quarantine_size >= target->quarantine_max)
-		return amph_refuse(&shm->why, -EDQUOT, "the target's quarantine is full",
-				   target->quarantine_size, target->quarantine_max);
 	if (shm->attachment_bits == UINT32_MAX >> (31 - AMPH_ATTACHMENTS_MAX))
 		return amph_refuse(&shm->why, -ENOSPC, "the buffer has too many attachments",
 				   AMPH_ATTACHMENTS_MAX, AMPH_ATTACHMENTS_MAX);
-	return 0;
+	return check_quarantine(shm, target);
 }
 
 /* Segments that continue each other in the target's addresses are one to it. */

@@ -38,6 +38,32 @@ void amph_attachment_unlink(struct amph_attachment *attachment)
 	attachment->bit = 0;
 }
 
+void amph_attachment_quarantine(struct amph_attachment *attachment)
+{
+	struct amph_shm *shm = attachment->shm;
+
+	/* an import is its home's memory: not this side's to reuse, so nothing to guard */
+	if (attachment->quarantined || attachment == shm->home)
+		return;
+	attachment->quarantined = true;
+	attachment->target->quarantine_size += shm->size;
+	/* the context counts memory, not attachments */
+	if (!shm->quarantined++)
+		shm->memory->quarantine_size += shm->size;
+}
+
+void amph_attachment_acquit(struct amph_attachment *attachment)
+{
+	struct amph_shm *shm = attachment->shm;
+
+	if (!attachment->quarantined)
+		return;
+	attachment->quarantined = false;
+	attachment->target->quarantine_size -= shm->size;
+	if (!--shm->quarantined)
+		shm->memory->quarantine_size -= shm->size;
+}
+
 int amph_shm_detach(struct amph_attachment *attachment)
 {
 	struct amph_shm *shm = attachment->shm;

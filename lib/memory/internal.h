@@ -51,6 +51,10 @@ int amph_attachment_granule(struct amph_attachment *attachment);
 void amph_attachment_link(struct amph_attachment *attachment);
 void amph_attachment_unlink(struct amph_attachment *attachment);
 
+/* Puts an attachment into quarantine, or takes it out: itself, and all the sums. Once is enough. */
+void amph_attachment_quarantine(struct amph_attachment *attachment);
+void amph_attachment_acquit(struct amph_attachment *attachment);
+
 /* Adds a segment, or lengthens the last one that it continues. 0, or -ENOSPC. */
 int amph_segments_append(struct amph_segment *segments, uint32_t *count, uint32_t max,
 			 uint64_t address, uint64_t length);

@@ -14,7 +14,11 @@ int amph_memory_init_checked(struct amph_memory *memory, uint32_t abi, uint32_t 
 
 	if (error)
 		return error;
-	*memory = (struct amph_memory){.generation = 1, .fork_generation = amph_fork_generation()};
+	*memory = (struct amph_memory){
+		.generation = 1,
+		.fork_generation = amph_fork_generation(),
+		.quarantine_max = AMPH_QUARANTINE_MEMORY,
+	};
 	return 0;
 }
 
@@ -230,17 +234,6 @@ int amph_shm_put(struct amph_shm *shm)
 	return 0;
 }
 
-static void quarantine(struct amph_shm *shm)
-{
-	for (struct amph_attachment *a = shm->attachments; a; a = a->next) {
-		if (a->quarantined || a == shm->home)
-			continue;
-		a->quarantined = true;
-		a->target->quarantine_size += shm->size;
-		shm->quarantined++;
-	}
-}
-
 int amph_shm_abandon(struct amph_shm *shm, void (*closed)(struct amph_shm *shm))
 {
 	int error = amph_shm_usable(shm);
@@ -255,7 +248,8 @@ int amph_shm_abandon(struct amph_shm *shm, void (*closed)(struct amph_shm *shm))
 	shm->references = 0;
 	leave_list(shm);
 	if (attached(shm)) {
-		quarantine(shm);
+		for (struct amph_attachment *a = shm->attachments; a; a = a->next)
+			amph_attachment_quarantine(a);
 		return -EINPROGRESS;
 	}
 	amph_shm_finish(shm);

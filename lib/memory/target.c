@@ -21,14 +21,8 @@ void amph_target_lost(struct amph_target *target)
 	if (amph_target_forked(target) || target->state != AMPH_TARGET_ALIVE)
 		return;
 	target->state = AMPH_TARGET_LOST;
-	for (struct amph_attachment *a = target->attachments; a; a = a->target_next) {
-		/* an import is its home's memory: not this side's to reuse, so nothing to guard */
-		if (a->quarantined || a == a->shm->home)
-			continue;
-		a->quarantined = true;
-		target->quarantine_size += a->shm->size;
-		a->shm->quarantined++;
-	}
+	for (struct amph_attachment *a = target->attachments; a; a = a->target_next)
+		amph_attachment_quarantine(a);
 }
 
 static void end_attachment(struct amph_target *target, struct amph_attachment *attachment)
@@ -37,11 +31,7 @@ static void end_attachment(struct amph_target *target, struct amph_attachment *a
 
 	amph_shm_reclaim(attachment);
 	target->ops->detach(target, attachment);
-	if (attachment->quarantined) {
-		attachment->quarantined = false;
-		target->quarantine_size -= shm->size;
-		shm->quarantined--;
-	}
+	amph_attachment_acquit(attachment);
 	if (attachment == shm->home)
 		shm->home = NULL;
 	amph_attachment_unlink(attachment);

@@ -334,6 +334,7 @@ static inline void change_target(struct model *m)
 	amph_target_off(&m->targets[t]);
 	MODEL_CHECK(amph_target_up(&m->targets[t]) == 0);
 	MODEL_CHECK(m->targets[t].quarantine_size == 0);
+	MODEL_CHECK(m->memory.quarantine_size == 0);
 	m->attached[t] = false;
 }
 

@@ -401,6 +401,7 @@ static void an_abandoned_buffer_waits_for_every_target(void **state)
 	assert_int_equal(f.shm.quarantined, 2);
 	assert_int_equal(f.a.target.quarantine_size, 100); /* not counted twice */
 	assert_int_equal(f.b.target.quarantine_size, 100); /* alive, but nobody will tell it */
+	assert_int_equal(f.memory.quarantine_size, 100); /* one buffer, however many hold it */
 	assert_int_equal(amph_shm_check(&f.shm), 0);
 	/* nothing more can be done with it */
 	assert_refused(amph_shm_get(&f.shm), -ESTALE, &f.shm);
@@ -418,6 +419,7 @@ static void an_abandoned_buffer_waits_for_every_target(void **state)
 	assert_ptr_equal(closed_shm, &f.shm);
 	assert_ptr_equal(f.memory.buffers, &other);
 	assert_int_equal(f.a.target.quarantine_size + f.b.target.quarantine_size, 0);
+	assert_int_equal(f.memory.quarantine_size, 0);
 	fixture_free(&f);
 }
 
@@ -469,6 +471,80 @@ static void a_full_quarantine_refuses_new_attachments(void **state)
 	assert_int_equal(amph_shm_attach(&other, &f.a.target, AMPH_DEVICE_READS, AMPH_SYNC_MESSAGES,
 					 &attachment, &segment, 1),
 			 0);
+	fixture_free(&f);
+}
+
+/* Each target below its cap, but together they would keep all memory of this user. */
+static void a_full_quarantine_of_the_context_refuses_new_attachments(void **state)
+{
+	struct fixture f;
+	struct amph_shm other;
+	struct amph_range range;
+	struct amph_segment segment;
+	struct amph_attachment attachment;
+	struct amph_shm_storage storage = {.ranges = &range, .range_max = 1};
+
+	(void)state;
+	fixture_init(&f, 8);
+	fixture_open(&f, 100, 0);
+	f.memory.quarantine_max = 110;
+	assert_int_equal(amph_shm_open(&f.memory, &other, &storage, "test:other", 10, 0), 0);
+	assert_int_equal(fixture_attach(&f, &f.a, AMPH_DEVICE_READS), 0);
+	assert_int_equal(fixture_attach(&f, &f.b, AMPH_DEVICE_READS), 0);
+	assert_int_equal(amph_shm_attach(&other, &f.b.target, AMPH_DEVICE_READS, AMPH_SYNC_MESSAGES,
+					 &attachment, &segment, 1),
+			 0);
+	amph_target_lost(&f.a.target);
+	assert_int_equal(f.memory.quarantine_size, 100);
+	assert_int_equal(fixture_attach(&f, &f.c, AMPH_DEVICE_READS), 0); /* below the cap */
+	assert_int_equal(amph_shm_detach(&f.to_c), 0);
+	amph_target_lost(&f.b.target);
+	amph_target_lost(&f.b.target);
+	assert_int_equal(f.memory.quarantine_size, 110);
+	assert_int_equal(f.a.target.quarantine_size, 100);
+	assert_int_equal(f.b.target.quarantine_size, 110);
+	assert_refused(fixture_attach(&f, &f.c, AMPH_DEVICE_READS), -EDQUOT, &f.shm);
+	assert_int_equal(f.shm.why.value, 110);
+	assert_int_equal(f.shm.why.limit, 110);
+	assert_null(f.c.target.attachments);
+
+	/* the first proof frees nothing: the other target still reaches the buffer */
+	amph_target_off(&f.a.target);
+	assert_int_equal(f.memory.quarantine_size, 110);
+	assert_refused(fixture_attach(&f, &f.c, AMPH_DEVICE_READS), -EDQUOT, &f.shm);
+	amph_target_off(&f.b.target);
+	assert_int_equal(f.memory.quarantine_size, 0);
+	assert_int_equal(f.a.target.quarantine_size + f.b.target.quarantine_size, 0);
+	assert_int_equal(fixture_attach(&f, &f.c, AMPH_DEVICE_READS), 0);
+	assert_int_equal(amph_shm_detach(&f.to_c), 0);
+	assert_int_equal(amph_shm_put(&other), 0);
+	assert_int_equal(amph_shm_put(&f.shm), 0);
+	fixture_free(&f);
+}
+
+static void quarantine_has_caps_that_nobody_set(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	fixture_init(&f, 8);
+	assert_int_equal(f.memory.quarantine_max, AMPH_QUARANTINE_MEMORY);
+	fixture_open(&f, 100, 0);
+	f.a.target.quarantine_size = AMPH_QUARANTINE_TARGET;
+	assert_refused(fixture_attach(&f, &f.a, AMPH_DEVICE_READS), -EDQUOT, &f.shm);
+	assert_int_equal(f.shm.why.limit, AMPH_QUARANTINE_TARGET);
+	f.a.target.quarantine_max = UINT64_MAX;
+	assert_int_equal(fixture_attach(&f, &f.a, AMPH_DEVICE_READS), 0);
+	assert_int_equal(amph_shm_detach(&f.to_a), 0);
+	f.memory.quarantine_size = AMPH_QUARANTINE_MEMORY;
+	assert_refused(fixture_attach(&f, &f.a, AMPH_DEVICE_READS), -EDQUOT, &f.shm);
+	f.memory.quarantine_max = 0;
+	assert_refused(fixture_attach(&f, &f.a, AMPH_DEVICE_READS), -EDQUOT, &f.shm);
+	assert_int_equal(f.shm.why.limit, AMPH_QUARANTINE_MEMORY);
+	f.memory.quarantine_max = UINT64_MAX;
+	assert_int_equal(fixture_attach(&f, &f.a, AMPH_DEVICE_READS), 0);
+	assert_int_equal(amph_shm_detach(&f.to_a), 0);
+	assert_int_equal(amph_shm_put(&f.shm), 0);
 	fixture_free(&f);
 }
 
@@ -637,6 +713,7 @@ static void an_import_whose_home_is_lost_can_be_put(void **state)
 	assert_int_equal(amph_shm_sync_for_cpu(&m.to_home, 0, 64), 0);
 	amph_target_lost(&m.home);
 	assert_int_equal(m.home.quarantine_size, 0); /* not this side's memory */
+	assert_int_equal(m.memory.quarantine_size, 0);
 	assert_refused(amph_shm_sync_for_cpu(&m.to_home, 64, 64), -ENODEV, &m.shm);
 	assert_refused(amph_shm_sync_for_device(&m.to_home, 0, 64, false), -ENODEV, &m.shm);
 	assert_int_equal(amph_shm_put(&m.shm), 0);
@@ -662,7 +739,9 @@ static void an_import_whose_home_is_lost_can_be_put(void **state)
 	assert_int_equal(m.home.quarantine_size, 0);
 	amph_target_off(&m.home);
 	assert_int_equal(closed_calls, 0);
+	assert_int_equal(m.memory.quarantine_size, 128);
 	amph_target_off(&m.device.target);
+	assert_int_equal(m.memory.quarantine_size, 0);
 	assert_int_equal(closed_calls, 1);
 }
 
@@ -914,6 +993,8 @@ int main(void)
 		cmocka_unit_test(an_abandoned_buffer_waits_for_every_target),
 		cmocka_unit_test(abandoning_what_nobody_reaches_closes_at_once),
 		cmocka_unit_test(a_full_quarantine_refuses_new_attachments),
+		cmocka_unit_test(a_full_quarantine_of_the_context_refuses_new_attachments),
+		cmocka_unit_test(quarantine_has_caps_that_nobody_set),
 		cmocka_unit_test(an_import_is_its_homes_until_it_gives),
 		cmocka_unit_test(an_import_shared_for_reading_is_never_written),
 		cmocka_unit_test(an_import_for_reading_is_never_written),
