@@ -87,6 +87,29 @@ struct amph_channel_socket {
 int amph_channel_socket_init(struct amph_channel_socket *channel, int fd);
 void amph_channel_socket_close(struct amph_channel_socket *channel);
 
+/* --- RPMsg device: an endpoint of Linux's own RPMsg bus, /dev/rpmsgN; messages in private memory --- */
+
+/* The longest message that Linux's bus carries, in bytes. */
+#define AMPH_CHANNEL_RPMSG_DEVICE_MAX 496
+
+struct amph_channel_rpmsg_device {
+	struct amph_channel channel;
+	int fd; /* owned; -1 once closed */
+};
+
+/*
+ * fd: an open /dev/rpmsgN, to read and to write; owned by the channel from now on, close-on-exec and
+ * non-blocking. Who made the endpoint (/dev/rpmsg_ctrlN) has chosen the address it talks to.
+ * Returns 0, or -EINVAL when it is not one (it stays the caller's).
+ *
+ * A remote that crashed or was stopped ends the channel: send and poll return -EPIPE for ever. After a
+ * recovery its services are announced anew, and need a new endpoint. The bus does not say when there
+ * is room again: a send that waits for room looks twice in a millisecond. Messages of 0 bytes are
+ * not sent (-EMSGSIZE), but may arrive.
+ */
+int amph_channel_rpmsg_device_init(struct amph_channel_rpmsg_device *channel, int fd);
+void amph_channel_rpmsg_device_close(struct amph_channel_rpmsg_device *channel);
+
 #ifdef __cplusplus
 }
 #endif

@@ -10,11 +10,11 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <amphora/channel.h>
-#include <amphora/time.h>
+
+#include "transport/channel/linux/wait.h"
 
 /* Messages pushed in one poll, so that a peer that never stops sending can't keep the caller. */
 #define BATCH 64
@@ -25,27 +25,6 @@ union control {
 	char bytes[CMSG_SPACE(HANDLES_MAX * sizeof(int))];
 	struct cmsghdr align;
 };
-
-/* Waits for `events` until the deadline: 0, -ETIMEDOUT, or the errno of poll. */
-static int wait_for(int fd, short events, uint64_t deadline)
-{
-	struct pollfd entry = {.fd = fd, .events = events};
-
-	for (;;) {
-		uint64_t now = amph_time_now();
-		uint64_t left = deadline > now ? deadline - now : 0;
-		struct timespec timeout = {.tv_sec = (time_t)(left / 1000000000u),
-					   .tv_nsec = (long)(left % 1000000000u)};
-		int ready = ppoll(&entry, 1, &timeout, NULL);
-
-		if (ready > 0)
-			return 0;
-		if (ready < 0 && errno != EINTR)
-			return -errno;
-		if (ready == 0 && !left)
-			return -ETIMEDOUT;
-	}
-}
 
 static int send_error(int error)
 {
@@ -92,7 +71,7 @@ static int send_message(struct amph_channel *channel, const void *message, uint3
 			continue;
 		if (errno != EAGAIN)
 			return send_error(errno);
-		error = wait_for(self->fd, POLLOUT, deadline);
+		error = amph_channel_wait(self->fd, POLLOUT, deadline);
 		if (error)
 			return error;
 	}
@@ -168,7 +147,7 @@ static int poll_messages(struct amph_channel *channel, uint64_t deadline)
 		if (count)
 			break;
 		if (!got)
-			got = wait_for(self->fd, POLLIN, deadline);
+			got = amph_channel_wait(self->fd, POLLIN, deadline);
 		if (got)
 			return got;
 	}
