@@ -21,6 +21,7 @@
 #define SIZE 0x40000u
 
 void (*order_was_read)(void *shared, size_t length);
+void (*order_will_be_copied)(void *shared, size_t length);
 
 static struct amph_io dram, own[2];
 static struct table *shared;
