@@ -29,7 +29,10 @@ struct amph_pool_block {
 	uint32_t before, after; /* neighbours by address */
 	uint32_t previous, next; /* in a free list */
 	uint32_t state;
+	uint32_t generation; /* counts how often it was freed: in the handles that name it */
 };
+
+#define AMPH_POOL_BLOCKS_MAX (UINT32_C(1) << 24) /* leaves 8 bits of a handle to the generation */
 
 struct amph_pool {
 	uint64_t size; /* bytes managed */
@@ -39,6 +42,7 @@ struct amph_pool {
 	uint32_t block_max;
 	uint32_t unused; /* list of unused descriptors */
 	uint32_t block_count; /* descriptors in use */
+	uint32_t index_bits; /* of a handle: the descriptor's index; the generation is above */
 	uint32_t fork_generation;
 	uint64_t class_bitmap;
 	uint8_t step_bitmap[AMPH_POOL_CLASSES];
@@ -47,15 +51,15 @@ struct amph_pool {
 
 /*
  * Manages `size` bytes starting at offset 0, rounded down to whole granules. granule: a power of two,
- * the least unit and alignment. blocks: the caller's, lent, in private memory.
- * Returns 0, or -EINVAL. O(block_max).
+ * the least unit and alignment. blocks: the caller's, lent, in private memory, at
+ * most AMPH_POOL_BLOCKS_MAX. Returns 0, or -EINVAL. O(block_max).
  */
 int amph_pool_init(struct amph_pool *pool, uint64_t size, uint64_t granule,
 		   struct amph_pool_block *blocks, uint32_t block_max);
 
 /*
  * Takes `size` bytes at a multiple of `alignment` (a power of two; 0: the granule).
- * Returns 0, *offset, and *block for amph_pool_free(); -EINVAL; -ENOMEM (no block large enough);
+ * Returns 0, *offset, and *block, a handle for amph_pool_free(): no index; -EINVAL; -ENOMEM (no block large enough);
  * -ENOSPC (no descriptor left); -EPERM in a child of the process that initialised the pool, which
  * would hand out the same bytes a second time. Constant time. A free block that is less than an eighth larger than
  * asked (and aligned) may be missed when many of its size are free: docs/memory.md.
@@ -63,7 +67,11 @@ int amph_pool_init(struct amph_pool *pool, uint64_t size, uint64_t granule,
 int amph_pool_allocate(struct amph_pool *pool, uint64_t size, uint64_t alignment, uint64_t *offset,
 		       uint32_t *block);
 
-/* Gives a block back. Returns 0, -EINVAL when it is none that is taken, -EPERM. Constant time. */
+/*
+ * Gives a block back. Returns 0, -EINVAL when the handle names none that is taken, -EPERM. Constant time.
+ * A handle that was freed stays stale: it never frees a later block, until its descriptor has been
+ * freed 2^(32 - index_bits) times more: 2^27 with 32 descriptors, 256 with the most.
+ */
 int amph_pool_free(struct amph_pool *pool, uint32_t block);
 
 /* Walks every invariant. Returns 0, or -EFAULT and *why. O(blocks). */

@@ -10,6 +10,9 @@
  *
  * Descriptor 0 is the block at offset 0 for life: splits keep the left part in the old descriptor,
  * merges keep the left block's.
+ *
+ * A handle is a descriptor's index and above it as much of its generation as fits. Every free counts
+ * the generation on, and neither splits nor merges reset it.
  */
 #include <amphora/fork.h>
 #include <amphora/pool.h>
@@ -87,6 +90,7 @@ static uint32_t split(struct amph_pool *pool, uint32_t block, uint64_t length)
 		.before = block,
 		.after = left->after,
 		.state = AMPH_POOL_TAKEN,
+		.generation = right->generation,
 	};
 	if (right->after != AMPH_POOL_NONE)
 		pool->blocks[right->after].before = index;
@@ -106,7 +110,7 @@ static void join(struct amph_pool *pool, uint32_t block)
 	left->after = right->after;
 	if (left->after != AMPH_POOL_NONE)
 		pool->blocks[left->after].before = block;
-	*right = (struct amph_pool_block){.next = pool->unused};
+	*right = (struct amph_pool_block){.next = pool->unused, .generation = right->generation};
 	pool->unused = index;
 	pool->block_count--;
 }
@@ -115,7 +119,7 @@ int amph_pool_init(struct amph_pool *pool, uint64_t size, uint64_t granule,
 		   struct amph_pool_block *blocks, uint32_t block_max)
 {
 	if (!granule || granule & (granule - 1) || size < granule || size > INT64_MAX || !blocks ||
-	    !block_max || block_max == AMPH_POOL_NONE)
+	    !block_max || block_max > AMPH_POOL_BLOCKS_MAX)
 		return -EINVAL;
 	*pool = (struct amph_pool){
 		.size = size & ~(granule - 1),
@@ -124,6 +128,7 @@ int amph_pool_init(struct amph_pool *pool, uint64_t size, uint64_t granule,
 		.block_max = block_max,
 		.unused = AMPH_POOL_NONE,
 		.block_count = 1,
+		.index_bits = block_max > 1 ? highest_bit(block_max - 1) + 1 : 0,
 		.fork_generation = amph_fork_generation(),
 	};
 	for (uint32_t i = 0; i < AMPH_POOL_CLASSES; i++)
@@ -203,6 +208,12 @@ static uint32_t find(const struct amph_pool *pool, uint64_t length, uint64_t ali
 	return AMPH_POOL_NONE;
 }
 
+/* What does not fit of the generation is dropped. */
+static uint32_t handle_of(const struct amph_pool *pool, uint32_t index)
+{
+	return pool->blocks[index].generation << pool->index_bits | index;
+}
+
 int amph_pool_allocate(struct amph_pool *pool, uint64_t size, uint64_t alignment, uint64_t *offset,
 		       uint32_t *block)
 {
@@ -238,30 +249,33 @@ int amph_pool_allocate(struct amph_pool *pool, uint64_t size, uint64_t alignment
 	pool->blocks[index].state = AMPH_POOL_TAKEN;
 	pool->used += length;
 	*offset = pool->blocks[index].offset;
-	*block = index;
+	*block = handle_of(pool, index);
 	return 0;
 }
 
 int amph_pool_free(struct amph_pool *pool, uint32_t block)
 {
+	uint32_t index = amph_pool_index(pool, block);
 	struct amph_pool_block *freed;
 
 	if (pool->fork_generation != amph_fork_generation())
 		return -EPERM;
-	if (block >= pool->block_max || pool->blocks[block].state != AMPH_POOL_TAKEN)
+	if (index >= pool->block_max || pool->blocks[index].state != AMPH_POOL_TAKEN ||
+	    handle_of(pool, index) != block)
 		return -EINVAL;
-	freed = &pool->blocks[block];
+	freed = &pool->blocks[index];
+	freed->generation++;
 	pool->used -= freed->length;
 	if (freed->after != AMPH_POOL_NONE && pool->blocks[freed->after].state == AMPH_POOL_FREE) {
 		take_out(pool, freed->after);
-		join(pool, block);
+		join(pool, index);
 	}
 	if (freed->before != AMPH_POOL_NONE &&
 	    pool->blocks[freed->before].state == AMPH_POOL_FREE) {
-		block = freed->before;
-		take_out(pool, block);
-		join(pool, block);
+		index = freed->before;
+		take_out(pool, index);
+		join(pool, index);
 	}
-	insert(pool, block);
+	insert(pool, index);
 	return 0;
 }

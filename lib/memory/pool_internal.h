@@ -21,6 +21,12 @@ struct amph_pool_list {
 	uint32_t step;
 };
 
+/* The descriptor that a handle names; it may be none, and its generation another. */
+static inline uint32_t amph_pool_index(const struct amph_pool *pool, uint32_t handle)
+{
+	return handle & ((UINT32_C(1) << pool->index_bits) - 1);
+}
+
 struct amph_pool_list amph_pool_list_of(const struct amph_pool *pool, uint64_t length);
 
 #endif

@@ -70,6 +70,8 @@ static void init_refuses_what_is_no_pool(void **state)
 	assert_int_equal(amph_pool_init(&pool, 4096, 64, NULL, 4), -EINVAL);
 	assert_int_equal(amph_pool_init(&pool, 4096, 64, blocks, 0), -EINVAL);
 	assert_int_equal(amph_pool_init(&pool, 4096, 64, blocks, UINT32_MAX), -EINVAL);
+	assert_int_equal(amph_pool_init(&pool, 4096, 64, blocks, AMPH_POOL_BLOCKS_MAX + 1),
+			 -EINVAL);
 	assert_int_equal(amph_pool_init(&pool, 64, 64, blocks, 1), 0);
 }
 
@@ -206,6 +208,53 @@ static void refusals_say_what_was_wrong(void **state)
 	/* but the rest as a whole does not */
 	assert_int_equal(allocate(&f, 4032, 0, &b), 64);
 	assert_int_equal(amph_pool_allocate(&f.pool, 64, 0, &offset, &b), -ENOMEM);
+	unmake(&f);
+}
+
+static void a_stale_handle_does_not_free_the_newcomer(void **state)
+{
+	/* one descriptor, a power of two of them, and one more */
+	static const uint32_t counts[] = {1, 2, 3, 8, 9};
+	struct fixture f;
+	uint64_t offset;
+	uint32_t old, fresh;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+		make(&f, 4096, 64, counts[i]);
+		allocate(&f, 4096, 0, &old);
+		for (int round = 0; round < 1000; round++) {
+			assert_int_equal(amph_pool_free(&f.pool, old), 0);
+			assert_int_equal(amph_pool_allocate(&f.pool, 4096, 0, &offset, &fresh), 0);
+			assert_int_not_equal(fresh, old);
+			assert_int_equal(amph_pool_free(&f.pool, old), -EINVAL);
+			assert_int_equal(f.pool.used, 4096);
+			old = fresh;
+		}
+		assert_int_equal(amph_pool_free(&f.pool, old), 0);
+		unmake(&f);
+	}
+}
+
+/* Its descriptor went back to the unused ones when the block was joined with the one before it. */
+static void a_handle_stays_stale_when_its_block_was_joined_and_split(void **state)
+{
+	struct fixture f;
+	uint32_t left, right, again;
+
+	(void)state;
+	make(&f, 4096, 64, 3);
+	allocate(&f, 64, 0, &left);
+	allocate(&f, 64, 0, &right);
+	assert_int_equal(amph_pool_free(&f.pool, left), 0);
+	assert_int_equal(amph_pool_free(&f.pool, right), 0);
+	assert_int_equal(f.pool.block_count, 1);
+	allocate(&f, 64, 0, &left);
+	assert_int_equal(allocate(&f, 64, 0, &again), 64);
+	assert_int_not_equal(again, right);
+	assert_int_equal(amph_pool_free(&f.pool, right), -EINVAL);
+	assert_int_equal(amph_pool_free(&f.pool, again), 0);
+	assert_int_equal(amph_pool_free(&f.pool, left), 0);
 	unmake(&f);
 }
 
@@ -510,6 +559,8 @@ int main(void)
 		cmocka_unit_test(an_aligned_block_is_found_without_room_to_spare),
 		cmocka_unit_test(a_block_that_just_fits_is_found_behind_one_that_does_not),
 		cmocka_unit_test(refusals_say_what_was_wrong),
+		cmocka_unit_test(a_stale_handle_does_not_free_the_newcomer),
+		cmocka_unit_test(a_handle_stays_stale_when_its_block_was_joined_and_split),
 		cmocka_unit_test(a_child_can_neither_take_nor_free),
 		cmocka_unit_test(a_block_that_is_not_taken_is_not_freed),
 		cmocka_unit_test(freeing_in_any_order_joins_all_neighbours),

@@ -6,7 +6,7 @@
  */
 #include <stddef.h>
 
-#include <amphora/pool.h>
+#include "memory/pool_internal.h"
 
 #define BLOCK 0 /* in private_data */
 
@@ -42,7 +42,8 @@ static int pool_open(struct amph_provider *base, struct amph_shm *shm, const cha
 				   provider->alignment, 0);
 	if (provider->va) {
 		shm->va = (char *)provider->va + offset;
-		__builtin_memset(shm->va, 0, (size_t)pool->blocks[block].length);
+		__builtin_memset(shm->va, 0,
+				 (size_t)pool->blocks[amph_pool_index(pool, block)].length);
 	}
 	shm->handle = provider->handle;
 	shm->handle_offset = provider->handle_offset + offset;
