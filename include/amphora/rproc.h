@@ -62,6 +62,8 @@ struct amph_rproc_ops {
 	intptr_t (*handle)(struct amph_rproc *rproc);
 };
 
+#define AMPH_RPROC_LINE_MAX 160 /* bytes of a trace line that the hook gets, with its NUL */
+
 struct amph_rproc_config {
 	const char *name; /* lives as long as the remote processor */
 	const struct amph_rproc_ops *ops;
@@ -78,6 +80,18 @@ struct amph_rproc_config {
 	uint32_t buffer_size; /* bytes of an RPMsg buffer, one for each descriptor; 0: 512 */
 	uint16_t machine; /* the image's machine must be this EM_*, 0: any */
 	uint8_t class_bits; /* the image's class must be 32 or 64, 0: any */
+	/*
+	 * Where the firmware's trace goes, a line at a time: the application's log. NULL: nowhere, and
+	 * amph_rproc_trace() reads it instead; not both. Called by amph_rproc_wait(), amph_rproc_stop()
+	 * and amph_rproc_trace_lines(), and must call nothing of this header but amph_rproc_kick().
+	 */
+	void (*trace_line)(struct amph_rproc *rproc, const char *line);
+	/*
+	 * A firmware that shows no sign of life for so many milliseconds while it is waited for is
+	 * hung. 0: it is never said to be, as not every firmware has something to say. Signs of life:
+	 * its doorbell, new trace text that is read, and amph_rproc_alive().
+	 */
+	uint32_t hang_ms;
 };
 
 /*
@@ -135,12 +149,21 @@ int amph_rproc_restart(struct amph_rproc *rproc, const void *image, uint64_t siz
  */
 int amph_rproc_hung(struct amph_rproc *rproc, const char *text);
 
+/*
+ * Says that it lives: for who noticed without its doorbell (messages that came while nobody waited).
+ * Only hang_ms reads it.
+ */
+void amph_rproc_alive(struct amph_rproc *rproc);
+
 /* Rings its doorbell; nothing happens unless it runs. Not while another thread starts or stops it. */
 void amph_rproc_kick(struct amph_rproc *rproc, uint32_t notify_id);
 
 /*
- * Waits for a doorbell; finds a crash. Returns 0 and adds what was rung to rproc->rung; -ETIMEDOUT;
- * -EPIPE (state CRASHED, rproc->why and rproc->message say how it ended); -ENOTCONN (not running).
+ * Waits for a doorbell; finds a crash; with config.hang_ms also a hang: "hung: no sign of life for
+ * 2000 ms". A time longer than hang_ms in which nobody called this does not count as its silence.
+ * Gives new trace lines to config.trace_line, whatever it returns.
+ * Returns 0 and adds what was rung to rproc->rung; -ETIMEDOUT; -EPIPE (state CRASHED, rproc->why and
+ * rproc->message say how it ended, or that it hangs); -ENOTCONN (not running).
  */
 int amph_rproc_wait(struct amph_rproc *rproc, uint64_t deadline);
 
@@ -161,6 +184,16 @@ intptr_t amph_rproc_handle(struct amph_rproc *rproc);
  * loses text, nothing else. Linux shows the same buffer in debugfs.
  */
 int amph_rproc_trace(struct amph_rproc *rproc, char *text, uint32_t size, uint32_t *length);
+
+/*
+ * Gives what the trace got since the last call to config.trace_line: whole lines, without newline,
+ * closed with NUL, cleaned as above. A line longer than AMPH_RPROC_LINE_MAX - 1 comes in pieces; the
+ * beginning of one that is not finished is kept for the next call, and given by amph_rproc_stop() at
+ * the latest. At most a trace buffer's length is read at a time. Any state but OFF. For who does not
+ * call amph_rproc_wait().
+ * Returns 0, or -ENOENT (no trace buffer, or no hook).
+ */
+int amph_rproc_trace_lines(struct amph_rproc *rproc);
 
 /*
  * Fills an RPMsg configuration (main side: rings, buffers, features, kick, wait; argument is the
@@ -197,6 +230,10 @@ struct amph_rproc {
 
 	void *table_bytes; /* the firmware's copy of its table */
 	uint32_t trace_position;
+	char line[AMPH_RPROC_LINE_MAX]; /* the beginning of one that is not finished */
+	uint32_t line_length;
+	uint64_t heard; /* the last sign of life */
+	uint64_t looked; /* when somebody last waited */
 	uint32_t placed[AMPH_RPROC_PLACED_MAX]; /* blocks of the carve-out */
 	uint32_t placed_count;
 };

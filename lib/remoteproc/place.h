@@ -26,6 +26,9 @@ int amph_rproc_take(struct amph_rproc *rproc, uint64_t length, uint64_t alignmen
 /* Gives every block back and forgets the table. */
 void amph_rproc_give_back(struct amph_rproc *rproc);
 
+/* Gives the beginning of a trace line that was never finished to the hook. */
+void amph_rproc_trace_flush(struct amph_rproc *rproc);
+
 /*
  * Places and checks everything in rproc->table; fills in addresses, features and notify ids there.
  * elf: the image whose segments lie in memory, NULL where none does.

@@ -8,6 +8,8 @@
 
 #include <stddef.h>
 
+#include <amphora/time.h>
+
 #include "remoteproc/place.h"
 
 static int check_regions(struct amph_rproc *rproc)
@@ -86,6 +88,7 @@ int amph_rproc_start(struct amph_rproc *rproc, uint64_t deadline)
 	rproc->state = error ? AMPH_RPROC_CRASHED : AMPH_RPROC_RUNNING;
 	if (!error)
 		rproc->boots++;
+	amph_rproc_alive(rproc);
 	return error;
 }
 
@@ -99,6 +102,8 @@ int amph_rproc_stop(struct amph_rproc *rproc, uint64_t deadline)
 		rproc->state = AMPH_RPROC_CRASHED;
 		return error;
 	}
+	if (!amph_rproc_trace_lines(rproc)) /* its last words */
+		amph_rproc_trace_flush(rproc);
 	rproc->state = AMPH_RPROC_OFF;
 	amph_rproc_give_back(rproc);
 	return 0;
@@ -134,19 +139,80 @@ void amph_rproc_kick(struct amph_rproc *rproc, uint32_t notify_id)
 	rproc->config.ops->kick(rproc, notify_id);
 }
 
-int amph_rproc_wait(struct amph_rproc *rproc, uint64_t deadline)
+void amph_rproc_alive(struct amph_rproc *rproc)
+{
+	rproc->heard = amph_time_now();
+	rproc->looked = rproc->heard;
+}
+
+static uint64_t hang_time(const struct amph_rproc *rproc)
+{
+	return (uint64_t)rproc->config.hang_ms * 1000000u;
+}
+
+/* Nobody listened for so long: what it may have said is gone, and its silence begins now. */
+static void begin_to_listen(struct amph_rproc *rproc)
+{
+	if (amph_time_now() - rproc->looked > hang_time(rproc))
+		amph_rproc_alive(rproc);
+}
+
+static int say_hung(struct amph_rproc *rproc)
+{
+	char text[64] = "hung: no sign of life for ", digits[10];
+	uint32_t length = 26, count = 0, rest = rproc->config.hang_ms;
+
+	do
+		digits[count++] = (char)('0' + rest % 10);
+	while (rest /= 10);
+	while (count)
+		text[length++] = digits[--count];
+	text[length++] = ' ';
+	text[length++] = 'm';
+	text[length] = 's';
+	amph_rproc_hung(rproc, text);
+	return -EPIPE;
+}
+
+/* Until the doorbell, the deadline, or the moment from which it would be hung. */
+static int wait_once(struct amph_rproc *rproc, uint64_t deadline)
 {
 	uint32_t rung = 0;
+	int error = rproc->config.ops->wait(rproc, deadline, &rung);
 
+	rproc->rung |= rung;
+	if (!error)
+		amph_rproc_alive(rproc);
+	else if (error == -EPIPE)
+		rproc->state = AMPH_RPROC_CRASHED;
+	amph_rproc_trace_lines(rproc); /* no trace, or nobody for it: fine */
+	return error;
+}
+
+static int wait_watched(struct amph_rproc *rproc, uint64_t deadline)
+{
+	uint64_t silent, limit;
+	int error;
+
+	begin_to_listen(rproc);
+	do {
+		silent = rproc->heard + hang_time(rproc);
+		limit = silent < deadline ? silent : deadline;
+		error = wait_once(rproc, limit);
+		rproc->looked = amph_time_now();
+		if (error == -ETIMEDOUT && rproc->looked - rproc->heard >= hang_time(rproc))
+			return say_hung(rproc);
+	} while (error == -ETIMEDOUT && limit < deadline);
+	return error;
+}
+
+int amph_rproc_wait(struct amph_rproc *rproc, uint64_t deadline)
+{
 	if (rproc->state == AMPH_RPROC_CRASHED)
 		return -EPIPE;
 	if (rproc->state != AMPH_RPROC_RUNNING)
 		return -ENOTCONN;
-	int error = rproc->config.ops->wait(rproc, deadline, &rung);
-	rproc->rung |= rung;
-	if (error == -EPIPE)
-		rproc->state = AMPH_RPROC_CRASHED;
-	return error;
+	return rproc->config.hang_ms ? wait_watched(rproc, deadline) : wait_once(rproc, deadline);
 }
 
 intptr_t amph_rproc_handle(struct amph_rproc *rproc)

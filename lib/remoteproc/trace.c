@@ -40,5 +40,47 @@ int amph_rproc_trace(struct amph_rproc *rproc, char *text, uint32_t size, uint32
 		if (++rproc->trace_position == trace->length)
 			rproc->trace_position = 0;
 	}
+	if (*length)
+		amph_rproc_alive(rproc);
+	return 0;
+}
+
+void amph_rproc_trace_flush(struct amph_rproc *rproc)
+{
+	if (!rproc->line_length)
+		return;
+	rproc->line[rproc->line_length] = 0;
+	rproc->line_length = 0;
+	rproc->config.trace_line(rproc, rproc->line);
+}
+
+static void add_to_line(struct amph_rproc *rproc, char byte)
+{
+	if (byte != '\n') {
+		rproc->line[rproc->line_length++] = byte;
+		if (rproc->line_length < sizeof(rproc->line) - 1)
+			return;
+	}
+	amph_rproc_trace_flush(rproc);
+}
+
+/* A firmware that leaves no NUL must not keep us here: no more than its buffer holds. */
+int amph_rproc_trace_lines(struct amph_rproc *rproc)
+{
+	uint32_t left = rproc->table.traces[0].length, length;
+	char text[64];
+
+	if (!rproc->config.trace_line)
+		return -ENOENT;
+	do {
+		uint32_t size = left < sizeof(text) ? left : (uint32_t)sizeof(text);
+		int error = amph_rproc_trace(rproc, text, size, &length);
+
+		if (error)
+			return error;
+		for (uint32_t i = 0; i < length; i++)
+			add_to_line(rproc, text[i]);
+		left -= length;
+	} while (length);
 	return 0;
 }

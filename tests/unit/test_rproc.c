@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include <amphora/rproc.h>
+#include <amphora/time.h>
 #include <amphora/virtqueue.h>
 
 #include "support/elf_image.h"
@@ -26,8 +27,12 @@
 struct fake {
 	struct amph_rproc rproc;
 	int start_error, stop_error, wait_error, load_error;
-	uint32_t starts, stops, loads, kicks, rung, kicked;
-	uint64_t entry;
+	uint32_t starts, stops, loads, kicks, rung, kicked, waits;
+	uint64_t entry, waited_for; /* waited_for: the last wait's deadline */
+	uint32_t rings_left; /* 0: every wait ends with wait_error; else so many waits ring first */
+	bool takes_time; /* a wait without a ring lasts until its deadline */
+	char lines[16][AMPH_RPROC_LINE_MAX];
+	uint32_t line_count;
 };
 
 struct board {
@@ -84,8 +89,15 @@ static int fake_wait(struct amph_rproc *rproc, uint64_t deadline, uint32_t *rung
 {
 	struct fake *fake = (struct fake *)rproc;
 
-	(void)deadline;
+	fake->waits++;
+	fake->waited_for = deadline;
 	*rung = fake->rung;
+	if (fake->rings_left) {
+		fake->rings_left--;
+		return 0;
+	}
+	while (fake->takes_time && amph_time_now() < deadline)
+		;
 	return fake->wait_error;
 }
 
@@ -110,6 +122,15 @@ static const struct amph_rproc_ops elsewhere = {
 	.kick = fake_kick,
 	.wait = fake_wait,
 };
+
+static void keep_line(struct amph_rproc *rproc, const char *line)
+{
+	struct fake *fake = (struct fake *)rproc;
+
+	assert_true(fake->line_count < 16);
+	assert_true(strlen(line) < AMPH_RPROC_LINE_MAX);
+	strcpy(fake->lines[fake->line_count++], line);
+}
 
 static void board_open_with(struct board *board, const struct amph_rproc_ops *ops)
 {
@@ -883,6 +904,172 @@ static void trace_is_read_around_the_end_and_never_out_of_it(void **state)
 	board_close(&board);
 }
 
+/* A board that runs, with a trace of `size` bytes. Returns where the trace is. */
+static char *run_with_trace(struct board *board, uint32_t size)
+{
+	table_begin(&board->table, 1);
+	table_trace(&board->table, 0, DA + SIZE - 0x20000 - size, size);
+	assert_int_equal(load(board), 0);
+	assert_int_equal(amph_rproc_start(board->rproc, 0), 0);
+	char *trace = (char *)board->memory + SIZE - 0x20000 - size;
+	memset(trace, 0, size);
+	return trace;
+}
+
+static void trace_comes_line_by_line(void **state)
+{
+	struct board board;
+
+	(void)state;
+	board_open(&board);
+	board.rproc->config.trace_line = keep_line;
+	assert_int_equal(amph_rproc_trace_lines(board.rproc), -ENOENT);
+	char *trace = run_with_trace(&board, 64);
+	memcpy(trace, "one\n\ntwo\x1b[31m\tx\nthr", 20);
+	assert_int_equal(amph_rproc_wait(board.rproc, 0), 0);
+	assert_int_equal(board.fake.line_count, 2); /* an empty line is none */
+	assert_string_equal(board.fake.lines[0], "one");
+	assert_string_equal(board.fake.lines[1], "two?[31m\tx");
+	memcpy(trace + 19, "ee\nfour", 7);
+	board.fake.wait_error = -ETIMEDOUT;
+	assert_int_equal(amph_rproc_wait(board.rproc, 0), -ETIMEDOUT);
+	assert_int_equal(board.fake.line_count, 3);
+	assert_string_equal(board.fake.lines[2], "three");
+	assert_int_equal(amph_rproc_trace_lines(board.rproc), 0);
+	assert_int_equal(board.fake.line_count, 3);
+	/* what it wrote before it died, and what never got a newline */
+	memcpy(trace + 26, "\ndying\nlast", 11);
+	board.fake.wait_error = -EPIPE;
+	assert_int_equal(amph_rproc_wait(board.rproc, 0), -EPIPE);
+	assert_int_equal(board.fake.line_count, 5);
+	assert_string_equal(board.fake.lines[3], "four");
+	assert_string_equal(board.fake.lines[4], "dying");
+	board.fake.stop_error = -ETIMEDOUT;
+	assert_int_equal(amph_rproc_stop(board.rproc, 0), -ETIMEDOUT);
+	assert_int_equal(board.fake.line_count, 5);
+	board.fake.stop_error = 0;
+	memcpy(trace + 37, " words", 6);
+	assert_int_equal(amph_rproc_stop(board.rproc, 0), 0);
+	assert_int_equal(board.fake.line_count, 6);
+	assert_string_equal(board.fake.lines[5], "last words");
+	board_close(&board);
+}
+
+static void trace_line_that_is_too_long_comes_in_pieces(void **state)
+{
+	struct board board;
+
+	(void)state;
+	board_open(&board);
+	char *trace = run_with_trace(&board, 512);
+	board.fake.wait_error = -ETIMEDOUT;
+	memset(trace, 'x', 2 * (AMPH_RPROC_LINE_MAX - 1) + 3);
+	memcpy(trace + 2 * (AMPH_RPROC_LINE_MAX - 1) + 3, "\nend\n", 5);
+	assert_int_equal(amph_rproc_trace_lines(board.rproc), -ENOENT); /* nobody for it */
+	assert_int_equal(amph_rproc_wait(board.rproc, 0), -ETIMEDOUT);
+	board.rproc->config.trace_line = keep_line;
+	assert_int_equal(amph_rproc_trace_lines(board.rproc), 0);
+	assert_int_equal(board.fake.line_count, 4);
+	assert_int_equal(strlen(board.fake.lines[0]), AMPH_RPROC_LINE_MAX - 1);
+	assert_int_equal(strlen(board.fake.lines[1]), AMPH_RPROC_LINE_MAX - 1);
+	assert_string_equal(board.fake.lines[2], "xxx");
+	assert_string_equal(board.fake.lines[3], "end");
+	/* a firmware that leaves no NUL: one buffer's worth each time */
+	memset(trace, '\n', 512);
+	memset(trace, 'y', 10);
+	uint32_t position = board.rproc->trace_position;
+	assert_int_equal(amph_rproc_trace_lines(board.rproc), 0);
+	assert_int_equal(board.rproc->trace_position, position);
+	assert_int_equal(board.fake.line_count, 5);
+	assert_string_equal(board.fake.lines[4], "yyyyyyyyyy");
+	board_close(&board);
+}
+
+static void firmware_that_shows_no_sign_of_life_is_hung(void **state)
+{
+	struct board board;
+
+	(void)state;
+	board_open(&board);
+	usual_table(&board);
+	assert_int_equal(load(&board), 0);
+	board.rproc->config.hang_ms = 30;
+	board.fake.takes_time = true;
+	board.fake.wait_error = -ETIMEDOUT;
+	uint64_t before = amph_time_now();
+	assert_int_equal(amph_rproc_start(board.rproc, 0), 0);
+	/* the caller's deadline comes first */
+	assert_int_equal(amph_rproc_wait(board.rproc, amph_deadline(1)), -ETIMEDOUT);
+	assert_int_equal(board.rproc->state, AMPH_RPROC_RUNNING);
+	assert_int_equal(amph_rproc_wait(board.rproc, amph_deadline(10000)), -EPIPE);
+	assert_true(amph_time_now() - before >= 30000000u);
+	assert_true(board.fake.waited_for < before + 5000000000u);
+	assert_int_equal(board.rproc->state, AMPH_RPROC_CRASHED);
+	assert_string_equal(board.rproc->message, "hung: no sign of life for 30 ms");
+	assert_string_equal(board.rproc->why.what, "the remote processor hangs");
+	assert_int_equal(amph_rproc_wait(board.rproc, 0), -EPIPE);
+	/* a new life */
+	assert_int_equal(amph_rproc_restart(board.rproc, board.image.bytes, board.image.size, 0),
+			 0);
+	assert_int_equal(amph_rproc_wait(board.rproc, 0), -ETIMEDOUT);
+	board_close(&board);
+}
+
+static void signs_of_life_put_the_hang_off(void **state)
+{
+	struct board board;
+
+	(void)state;
+	board_open(&board);
+	char *trace = run_with_trace(&board, 64);
+	board.rproc->config.trace_line = keep_line;
+	board.rproc->config.hang_ms = 1000;
+	board.fake.wait_error = -ETIMEDOUT;
+	board.fake.rings_left = 1;
+	for (int i = 0; i < 3; i++) {
+		/* all but hung */
+		board.rproc->heard = amph_time_now() - 999000000u;
+		board.rproc->looked = amph_time_now();
+		if (i == 0)
+			assert_int_equal(amph_rproc_wait(board.rproc, 0), 0);
+		else if (i == 1)
+			memcpy(trace, "busy\n", 5);
+		else
+			amph_rproc_alive(board.rproc);
+		if (i == 1)
+			assert_int_equal(amph_rproc_wait(board.rproc, 0), -ETIMEDOUT);
+		assert_true(amph_time_now() - board.rproc->heard < 500000000u);
+	}
+	assert_int_equal(board.fake.line_count, 1);
+	/* nobody waited for longer than that: no silence of the firmware's */
+	board.rproc->heard = board.rproc->looked = amph_time_now() - 1500000000u;
+	assert_int_equal(amph_rproc_wait(board.rproc, 0), -ETIMEDOUT);
+	/* somebody did, and heard nothing */
+	board.rproc->heard = amph_time_now() - 1500000000u;
+	board.rproc->looked = amph_time_now();
+	assert_int_equal(amph_rproc_wait(board.rproc, 0), -EPIPE);
+	assert_string_equal(board.rproc->message, "hung: no sign of life for 1000 ms");
+	board_close(&board);
+}
+
+static void firmware_is_never_hung_by_default(void **state)
+{
+	struct board board;
+
+	(void)state;
+	board_open(&board);
+	usual_table(&board);
+	assert_int_equal(load(&board), 0);
+	assert_int_equal(amph_rproc_start(board.rproc, 0), 0);
+	board.fake.wait_error = -ETIMEDOUT;
+	board.rproc->heard = board.rproc->looked = 0;
+	assert_int_equal(amph_rproc_wait(board.rproc, UINT64_MAX), -ETIMEDOUT);
+	assert_int_equal(board.fake.waits, 1);
+	assert_true(board.fake.waited_for == UINT64_MAX);
+	assert_int_equal(board.rproc->state, AMPH_RPROC_RUNNING);
+	board_close(&board);
+}
+
 static void rpmsg_gets_what_the_table_says(void **state)
 {
 	struct amph_virtqueue_slot storage[2][16];
@@ -1093,6 +1280,11 @@ int main(void)
 		cmocka_unit_test(memory_stays_taken_until_it_is_proved_off),
 		cmocka_unit_test(hang_that_somebody_noticed_is_a_crash),
 		cmocka_unit_test(trace_is_read_around_the_end_and_never_out_of_it),
+		cmocka_unit_test(trace_comes_line_by_line),
+		cmocka_unit_test(trace_line_that_is_too_long_comes_in_pieces),
+		cmocka_unit_test(firmware_that_shows_no_sign_of_life_is_hung),
+		cmocka_unit_test(signs_of_life_put_the_hang_off),
+		cmocka_unit_test(firmware_is_never_hung_by_default),
 		cmocka_unit_test(rpmsg_gets_what_the_table_says),
 		cmocka_unit_test(vdev_that_is_no_rpmsg_is_placed_and_left_alone),
 		cmocka_unit_test(ring_of_an_impossible_size_is_refused),
