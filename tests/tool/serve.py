@@ -87,6 +87,35 @@ class Serve(unittest.TestCase):
         while "closed in order" not in lines:
             lines += self.server.stdout.readline()
 
+    def test_an_order_returns_all_that_was_given_before_it(self):
+        session = self.open()
+        share = self.offer(session, 1, 16384, memfd(16384))
+        session.wait(peer.ACCEPT)
+        grey = random.Random(5).randbytes(64 * 64)
+        share.memory[:4096] = grey
+        session.send_handoff(peer.GIVE, share, 0, 4096, 0)
+        session.send_handoff(peer.GIVE, share, 12288, 4096, 0)
+        session.send_handoff(peer.GIVE, share, 4096, 4096, DETECT | 64 << 16 | 64)
+        got = []
+        while not got or got[-1][2] & 0x100:
+            body, _ = session.wait(peer.RETURN)
+            got.append(struct.unpack("<IIQQQII", body)[2:5])
+        self.assertEqual(got, [(0, 8192, DETECT | 0x100), (12288, 4096, DETECT)])
+        self.assertEqual(share.memory[4096:8192], pngs.edges(grey, 64, 64))
+        session.send_answer(peer.RELEASE, 1, 1, flags=1)
+        session.wait(peer.RELEASED)
+        session.close()
+
+    def test_edges_of_a_buffer_that_may_not_be_read_are_refused(self):
+        session = self.open()
+        share = self.offer(session, 1, 8192, memfd(8192), direction=2)
+        session.wait(peer.ACCEPT)
+        self.assertEqual(self.give_and_take(session, share, DETECT | 8 << 16 | 8),
+                         DETECT | OUT_OF_REACH)
+        session.send_answer(peer.RELEASE, 1, 1, flags=1)
+        session.wait(peer.RELEASED)
+        session.close()
+
     def test_memory_that_could_shrink_is_refused(self):
         session = self.open()
         self.offer(session, 1, 8192, memfd(8192, seals=0))

@@ -106,7 +106,8 @@ static uint32_t work(struct amph_share *share, uint64_t cookie)
 	if (!pixels || width > EDGE_SIDE_MAX || height > EDGE_SIDE_MAX ||
 	    share->shm->size < plane + pixels)
 		return EDGE_BAD_SIZE;
-	if (!bytes || !(share->direction & AMPH_DEVICE_WRITES))
+	if (!bytes || !(share->direction & AMPH_DEVICE_WRITES) ||
+	    (operation == EDGE_DETECT && !(share->direction & AMPH_DEVICE_READS)))
 		return EDGE_NOT_REACHABLE;
 	if (amph_shm_check_access(share->shm, plane, pixels, true) ||
 	    (operation == EDGE_DETECT && amph_shm_check_access(share->shm, 0, pixels, false)))
@@ -120,23 +121,53 @@ static uint32_t work(struct amph_share *share, uint64_t cookie)
 	return EDGE_OK;
 }
 
-/* The work is done at once; what it was ordered on goes back with its status. */
+/* The first range from `offset` on that this side holds. NULL: none. */
+static const struct amph_range *held_from(const struct amph_shm *shm, uint64_t offset)
+{
+	for (uint32_t i = 0; i < shm->range_count; i++) {
+		const struct amph_range *range = &shm->storage.ranges[i];
+
+		if (range->offset >= offset && (range->holders & AMPH_HOLDER_CPU))
+			return range;
+	}
+	return NULL;
+}
+
+/* Everything held of the buffer goes back; the last return says the status, those before EDGE_MORE. */
+static int return_all(struct amph_session *session, struct amph_share *share, uint64_t operation,
+		      uint32_t status)
+{
+	const struct amph_range *held = held_from(share->shm, 0);
+	int error = 0;
+
+	while (held && !error) {
+		const struct amph_range range = *held; /* the record changes with the return */
+
+		held = held_from(share->shm, range.offset + range.length);
+		error = amph_session_return(session, share, range.offset, range.length,
+					    operation << 56 | (held ? EDGE_MORE : status),
+					    amph_deadline(RETURN_MS));
+		held = error ? NULL : held_from(share->shm, range.offset + range.length);
+	}
+	return error;
+}
+
+/* The work is done at once; all that is held of the buffer goes back with its status. */
 static void on_taken(struct amph_session *session, struct amph_share *share, uint64_t offset,
 		     uint64_t length, bool reading, uint64_t cookie)
 {
-	uint64_t deadline = amph_deadline(RETURN_MS);
+	uint64_t operation = cookie >> 56;
 
+	(void)offset;
+	(void)length;
 	(void)reading;
-	if (cookie >> 56 == EDGE_HOLD)
+	if (operation == EDGE_HOLD)
 		return;
 	uint32_t status = work(share, cookie);
-	uint64_t answer = (cookie & 0xff00000000000000u) | status;
-	/* all of it, when all of it is ours; else only what came with the order */
-	int error = amph_session_return(session, share, 0, share->shm->size, answer, deadline);
-	if (error == -EACCES)
-		error = amph_session_return(session, share, offset, length, answer, deadline);
+	int error = return_all(session, share, operation, status);
 	printf("client %u: %s: work %u on %" PRIu64 " bytes: status %u%s\n", client.number,
-	       share->shm->name, (unsigned)(cookie >> 56), share->shm->size, status,
+	       share->shm ? share->shm->name : "a lost buffer", (unsigned)operation,
+	       share->shm ? share->shm->size : 0, status,
 	       error ? ", and it could not be returned" : "");
 	fflush(stdout);
 }
