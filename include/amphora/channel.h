@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include <amphora/error.h>
+#include <amphora/version.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -77,14 +78,19 @@ struct amph_channel_socket {
 
 /*
  * fd: a connected SOCK_SEQPACKET Unix socket; owned by the channel from now on, close-on-exec.
- * Returns 0, or -EINVAL when it is not one (it stays the caller's).
+ * Returns 0; -EINVAL when it is not one, -EPROTO (built with other limits): it stays the caller's.
  *
  * One fd at most comes with a message; surplus ones are closed. A message that is longer than
  * AMPH_CHANNEL_SOCKET_MAX, or lost fds on its way, is dropped whole: poll returns -EMSGSIZE once, and
  * the next poll goes on. Messages of 0 bytes do not exist here (send: -EMSGSIZE): the kernel can't
  * tell them from the end.
  */
-int amph_channel_socket_init(struct amph_channel_socket *channel, int fd);
+int amph_channel_socket_init_checked(struct amph_channel_socket *channel, int fd, uint32_t abi,
+				     uint32_t structure_size);
+static inline int amph_channel_socket_init(struct amph_channel_socket *channel, int fd)
+{
+	return amph_channel_socket_init_checked(channel, fd, AMPH_ABI, (uint32_t)sizeof(*channel));
+}
 void amph_channel_socket_close(struct amph_channel_socket *channel);
 
 /* --- RPMsg device: an endpoint of Linux's own RPMsg bus, /dev/rpmsgN; messages in private memory --- */
@@ -100,14 +106,20 @@ struct amph_channel_rpmsg_device {
 /*
  * fd: an open /dev/rpmsgN, to read and to write; owned by the channel from now on, close-on-exec and
  * non-blocking. Who made the endpoint (/dev/rpmsg_ctrlN) has chosen the address it talks to.
- * Returns 0, or -EINVAL when it is not one (it stays the caller's).
+ * Returns 0; -EINVAL when it is not one, -EPROTO (built with other limits): it stays the caller's.
  *
  * A remote that crashed or was stopped ends the channel: send and poll return -EPIPE for ever. After a
  * recovery its services are announced anew, and need a new endpoint. The bus does not say when there
  * is room again: a send that waits for room looks twice in a millisecond. Messages of 0 bytes are
  * not sent (-EMSGSIZE), but may arrive.
  */
-int amph_channel_rpmsg_device_init(struct amph_channel_rpmsg_device *channel, int fd);
+int amph_channel_rpmsg_device_init_checked(struct amph_channel_rpmsg_device *channel, int fd,
+					   uint32_t abi, uint32_t structure_size);
+static inline int amph_channel_rpmsg_device_init(struct amph_channel_rpmsg_device *channel, int fd)
+{
+	return amph_channel_rpmsg_device_init_checked(channel, fd, AMPH_ABI,
+						      (uint32_t)sizeof(*channel));
+}
 void amph_channel_rpmsg_device_close(struct amph_channel_rpmsg_device *channel);
 
 #ifdef __cplusplus

@@ -11,6 +11,7 @@
 
 #include <amphora/error.h>
 #include <amphora/provider.h>
+#include <amphora/version.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -52,10 +53,17 @@ struct amph_pool {
 /*
  * Manages `size` bytes starting at offset 0, rounded down to whole granules. granule: a power of two,
  * the least unit and alignment. blocks: the caller's, lent, in private memory, at
- * most AMPH_POOL_BLOCKS_MAX. Returns 0, or -EINVAL. O(block_max).
+ * most AMPH_POOL_BLOCKS_MAX. Returns 0, -EINVAL, or -EPROTO (built with other limits). O(block_max).
  */
-int amph_pool_init(struct amph_pool *pool, uint64_t size, uint64_t granule,
-		   struct amph_pool_block *blocks, uint32_t block_max);
+int amph_pool_init_checked(struct amph_pool *pool, uint64_t size, uint64_t granule,
+			   struct amph_pool_block *blocks, uint32_t block_max, uint32_t abi,
+			   uint32_t structure_size);
+static inline int amph_pool_init(struct amph_pool *pool, uint64_t size, uint64_t granule,
+				 struct amph_pool_block *blocks, uint32_t block_max)
+{
+	return amph_pool_init_checked(pool, size, granule, blocks, block_max, AMPH_ABI,
+				      (uint32_t)sizeof(*pool));
+}
 
 /*
  * Takes `size` bytes at a multiple of `alignment` (a power of two; 0: the granule).
@@ -88,9 +96,16 @@ struct amph_provider_pool {
 	uint64_t handle_offset; /* of the pool's first byte in it */
 };
 
-/* name: before the colon, lives as long as the provider. Returns 0, or -EINVAL. */
-int amph_provider_pool_init(struct amph_provider_pool *provider, const char *name,
-			    struct amph_pool *pool, void *va, uint64_t pa);
+/* name: before the colon, lives as long as the provider. Returns 0, -EINVAL, or -EPROTO. */
+int amph_provider_pool_init_checked(struct amph_provider_pool *provider, const char *name,
+				    struct amph_pool *pool, void *va, uint64_t pa, uint32_t abi,
+				    uint32_t structure_size);
+static inline int amph_provider_pool_init(struct amph_provider_pool *provider, const char *name,
+					  struct amph_pool *pool, void *va, uint64_t pa)
+{
+	return amph_provider_pool_init_checked(provider, name, pool, va, pa, AMPH_ABI,
+					       (uint32_t)sizeof(*provider));
+}
 
 #ifdef __cplusplus
 }

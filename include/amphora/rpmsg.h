@@ -16,6 +16,7 @@
 #include <amphora/channel.h>
 #include <amphora/error.h>
 #include <amphora/io.h>
+#include <amphora/version.h>
 #include <amphora/virtqueue.h>
 
 #ifdef __cplusplus
@@ -112,14 +113,26 @@ struct amph_rpmsg {
  * Main: clears the rings' flags and indices, and fills queue 0: before the peer starts (before
  * DRIVER_OK). Peer: after the main side prepared them (after DRIVER_OK). config is copied, and its
  * role is not looked at: firmware that calls one of the two links one role only.
- * Returns 0, -EINVAL (rings, sizes, buffers too small for the rings).
+ * Returns 0, -EINVAL (rings, sizes, buffers too small for the rings), -EPROTO (built with other limits).
  *
  * What the peer can lie about, and what it costs: a lie in a ring (index, id, descriptor: see
  * virtqueue.h) ends the device, with -EPROTO from every call until it is initialised again; a lie in
  * a message (lengths of its header, a name without an end) ends that message, counted as malformed.
  */
-int amph_rpmsg_init_main(struct amph_rpmsg *rpmsg, const struct amph_rpmsg_config *config);
-int amph_rpmsg_init_peer(struct amph_rpmsg *rpmsg, const struct amph_rpmsg_config *config);
+int amph_rpmsg_init_main_checked(struct amph_rpmsg *rpmsg, const struct amph_rpmsg_config *config,
+				 uint32_t abi, uint32_t size);
+static inline int amph_rpmsg_init_main(struct amph_rpmsg *rpmsg,
+				       const struct amph_rpmsg_config *config)
+{
+	return amph_rpmsg_init_main_checked(rpmsg, config, AMPH_ABI, (uint32_t)sizeof(*rpmsg));
+}
+int amph_rpmsg_init_peer_checked(struct amph_rpmsg *rpmsg, const struct amph_rpmsg_config *config,
+				 uint32_t abi, uint32_t size);
+static inline int amph_rpmsg_init_peer(struct amph_rpmsg *rpmsg,
+				       const struct amph_rpmsg_config *config)
+{
+	return amph_rpmsg_init_peer_checked(rpmsg, config, AMPH_ABI, (uint32_t)sizeof(*rpmsg));
+}
 
 /* The same, by config->role; links both roles unless the compiler sees the role. */
 static inline int amph_rpmsg_init(struct amph_rpmsg *rpmsg, const struct amph_rpmsg_config *config)
@@ -213,10 +226,20 @@ struct amph_channel_rpmsg {
 	struct amph_rpmsg_endpoint endpoint;
 };
 
-/* Creates the endpoint and the channel over it; parameters and errors as endpoint_create. */
-int amph_channel_rpmsg_init(struct amph_channel_rpmsg *channel, struct amph_rpmsg *rpmsg,
-			    const char *name, uint32_t address, uint32_t destination, bool announce,
-			    uint64_t deadline);
+/* Creates the endpoint and the channel over it; parameters and errors as endpoint_create, and
+ * -EPROTO (built with other limits). */
+int amph_channel_rpmsg_init_checked(struct amph_channel_rpmsg *channel, struct amph_rpmsg *rpmsg,
+				    const char *name, uint32_t address, uint32_t destination,
+				    bool announce, uint64_t deadline, uint32_t abi,
+				    uint32_t structure_size);
+static inline int amph_channel_rpmsg_init(struct amph_channel_rpmsg *channel,
+					  struct amph_rpmsg *rpmsg, const char *name,
+					  uint32_t address, uint32_t destination, bool announce,
+					  uint64_t deadline)
+{
+	return amph_channel_rpmsg_init_checked(channel, rpmsg, name, address, destination, announce,
+					       deadline, AMPH_ABI, (uint32_t)sizeof(*channel));
+}
 
 #ifdef __cplusplus
 }

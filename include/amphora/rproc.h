@@ -16,6 +16,7 @@
 #include <amphora/pool.h>
 #include <amphora/resource_table.h>
 #include <amphora/rpmsg.h>
+#include <amphora/version.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -96,9 +97,12 @@ struct amph_rproc_config {
 
 /*
  * Prepares a remote processor. state OFF. The config is copied; the arrays it points to stay.
- * Returns 0, -EINVAL and rproc->why. See struct amph_rproc for what the application may read.
+ * Returns 0, -EINVAL and rproc->why, -EPROTO (built with other limits). See struct
+ * amph_rproc for what the application may read.
  */
-int amph_rproc_init(struct amph_rproc *rproc, const struct amph_rproc_config *config);
+static inline int amph_rproc_init(struct amph_rproc *rproc, const struct amph_rproc_config *config);
+int amph_rproc_init_checked(struct amph_rproc *rproc, const struct amph_rproc_config *config,
+			    uint32_t abi, uint32_t structure_size);
 
 /*
  * Loads an ELF image (in this side's private memory) for this processor: segments to the regions,
@@ -237,6 +241,11 @@ struct amph_rproc {
 	uint32_t placed[AMPH_RPROC_PLACED_MAX]; /* blocks of the carve-out */
 	uint32_t placed_count;
 };
+
+static inline int amph_rproc_init(struct amph_rproc *rproc, const struct amph_rproc_config *config)
+{
+	return amph_rproc_init_checked(rproc, config, AMPH_ABI, (uint32_t)sizeof(*rproc));
+}
 
 #ifdef __cplusplus
 }

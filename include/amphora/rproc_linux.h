@@ -73,10 +73,19 @@ struct amph_rproc_qemu {
  * or by virt's test device at 0x100000: 0x5555 for success, else 0x3333 | code << 16.
  * config: ops is ignored; machine and class default to 32-bit RISC-V where they are 0 and the
  * program is the default. QEMU itself writes its device tree 2 MiB below the end of DRAM: keep out.
- * Returns 0; -ENOENT (no QEMU); -EINVAL; rproc.why.
+ * Returns 0; -ENOENT (no QEMU); -EINVAL; rproc.why; -EPROTO (built with other limits).
  */
-int amph_rproc_qemu_init(struct amph_rproc_qemu *qemu, const struct amph_rproc_config *config,
-			 const struct amph_rproc_qemu_config *qemu_config);
+int amph_rproc_qemu_init_checked(struct amph_rproc_qemu *qemu,
+				 const struct amph_rproc_config *config,
+				 const struct amph_rproc_qemu_config *qemu_config, uint32_t abi,
+				 uint32_t structure_size);
+static inline int amph_rproc_qemu_init(struct amph_rproc_qemu *qemu,
+				       const struct amph_rproc_config *config,
+				       const struct amph_rproc_qemu_config *qemu_config)
+{
+	return amph_rproc_qemu_init_checked(qemu, config, qemu_config, AMPH_ABI,
+					    (uint32_t)sizeof(*qemu));
+}
 
 /* Whether that program is there: 0, or -ENOENT. program: as above. */
 int amph_rproc_qemu_find(const char *program);
@@ -102,11 +111,19 @@ struct amph_rproc_process {
  * as strtoull() takes them with base 0) and AMPHORA_MAILBOX_FD (a stream socket; one byte is a
  * notify id) in its environment, beside this process's own variables.
  * Its resource table comes from section .resource_table; it finds it at AMPHORA_TABLE_DA.
- * Returns 0; -EINVAL; rproc.why.
+ * Returns 0; -EINVAL; rproc.why; -EPROTO (built with other limits).
  */
-int amph_rproc_process_init(struct amph_rproc_process *process,
-			    const struct amph_rproc_config *config,
-			    const struct amph_rproc_process_config *process_config);
+int amph_rproc_process_init_checked(struct amph_rproc_process *process,
+				    const struct amph_rproc_config *config,
+				    const struct amph_rproc_process_config *process_config,
+				    uint32_t abi, uint32_t structure_size);
+static inline int amph_rproc_process_init(struct amph_rproc_process *process,
+					  const struct amph_rproc_config *config,
+					  const struct amph_rproc_process_config *process_config)
+{
+	return amph_rproc_process_init_checked(process, config, process_config, AMPH_ABI,
+					       (uint32_t)sizeof(*process));
+}
 
 #ifdef __cplusplus
 }

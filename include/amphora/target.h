@@ -13,6 +13,7 @@
 #include <amphora/attachment.h>
 #include <amphora/io.h>
 #include <amphora/shm.h>
+#include <amphora/version.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -91,10 +92,18 @@ struct amph_target_map {
 
 /*
  * Sets ops, name and map, and defaults (64 bits, any segments, coherent, state alive); change the
- * capabilities in `target` afterwards, before the first attach. Returns 0, or -EINVAL and *why.
+ * capabilities in `target` afterwards, before the first attach. Returns 0, -EINVAL and *why, or -EPROTO
+ * (built with other limits).
  */
-int amph_target_map_init(struct amph_target_map *target, const char *name,
-			 const struct amph_map *map, struct amph_why *why);
+int amph_target_map_init_checked(struct amph_target_map *target, const char *name,
+				 const struct amph_map *map, struct amph_why *why, uint32_t abi,
+				 uint32_t structure_size);
+static inline int amph_target_map_init(struct amph_target_map *target, const char *name,
+				       const struct amph_map *map, struct amph_why *why)
+{
+	return amph_target_map_init_checked(target, name, map, why, AMPH_ABI,
+					    (uint32_t)sizeof(*target));
+}
 
 /* --- process: another process, which gets the memory's fd over a socket (Linux) --- */
 

@@ -115,9 +115,14 @@ static void join(struct amph_pool *pool, uint32_t block)
 	pool->block_count--;
 }
 
-int amph_pool_init(struct amph_pool *pool, uint64_t size, uint64_t granule,
-		   struct amph_pool_block *blocks, uint32_t block_max)
+int amph_pool_init_checked(struct amph_pool *pool, uint64_t size, uint64_t granule,
+			   struct amph_pool_block *blocks, uint32_t block_max, uint32_t abi,
+			   uint32_t structure_size)
 {
+	int error = amph_abi_check(abi, structure_size, (uint32_t)sizeof(*pool));
+
+	if (error)
+		return error;
 	if (!granule || granule & (granule - 1) || size < granule || size > INT64_MAX || !blocks ||
 	    !block_max || block_max > AMPH_POOL_BLOCKS_MAX)
 		return -EINVAL;

@@ -30,15 +30,21 @@ static int check_regions(struct amph_rproc *rproc)
 	return 0;
 }
 
-int amph_rproc_init(struct amph_rproc *rproc, const struct amph_rproc_config *config)
+int amph_rproc_init_checked(struct amph_rproc *rproc, const struct amph_rproc_config *config,
+			    uint32_t abi, uint32_t structure_size)
 {
-	const struct amph_rproc_ops *ops = config->ops;
+	int error = amph_abi_check(abi, structure_size, (uint32_t)sizeof(*rproc));
+	const struct amph_rproc_ops *ops;
 	struct amph_why *why = &rproc->why;
 
+	/* before anything of the caller's structures is read or written */
+	if (error)
+		return error;
+	ops = config->ops;
 	*rproc = (struct amph_rproc){.config = *config};
 	if (!ops || !ops->start || !ops->stop || !ops->kick || !ops->wait)
 		return amph_refuse(why, -EINVAL, "a remote processor needs a back-end", 0, 1);
-	int error = check_regions(rproc);
+	error = check_regions(rproc);
 	if (!error)
 		error = amph_map_check(&config->map, why);
 	if (error)

@@ -8,11 +8,16 @@
 #include "rpmsg_internal.h"
 
 int amph_rpmsg_prepare(struct amph_rpmsg *rpmsg, const struct amph_rpmsg_config *config,
-		       enum amph_rpmsg_role role)
+		       enum amph_rpmsg_role role, uint32_t abi, uint32_t size)
 {
 	const struct amph_io *buffers = &config->buffers;
-	uint32_t payload = config->buffer_size - AMPH_RPMSG_HEADER;
+	int error = amph_abi_check(abi, size, (uint32_t)sizeof(*rpmsg));
+	uint32_t payload;
 
+	/* before anything of the caller's structures is read or written */
+	if (error)
+		return error;
+	payload = config->buffer_size - AMPH_RPMSG_HEADER;
 	/* a payload's length is 16 bits in the header, and an offset among the buffers is 32 */
 	if (!config->kick || !config->wait || !buffers->va || buffers->size > UINT32_MAX ||
 	    ((uintptr_t)buffers->va | (uint32_t)buffers->pa | payload) % RPMSG_BUFFER_ALIGN ||

@@ -49,9 +49,9 @@ static inline char *rpmsg_buffer(const struct amph_rpmsg *rpmsg,
 	return (char *)rpmsg->config.buffers.va + slot->offset;
 }
 
-/* Sets up what both roles share; -EINVAL. */
+/* Checks the caller's stamp and sets up what both roles share; -EPROTO, -EINVAL. */
 int amph_rpmsg_prepare(struct amph_rpmsg *rpmsg, const struct amph_rpmsg_config *config,
-		       enum amph_rpmsg_role role);
+		       enum amph_rpmsg_role role, uint32_t abi, uint32_t size);
 
 /* The endpoint of an address, or NULL. */
 struct amph_rpmsg_endpoint *amph_rpmsg_find(const struct amph_rpmsg *rpmsg, uint32_t address);

@@ -16,12 +16,16 @@ static uint32_t assign(struct amph_virtqueue *queue, uint32_t offset, uint32_t s
 	return offset;
 }
 
-int amph_rpmsg_init_main(struct amph_rpmsg *rpmsg, const struct amph_rpmsg_config *config)
+int amph_rpmsg_init_main_checked(struct amph_rpmsg *rpmsg, const struct amph_rpmsg_config *config,
+				 uint32_t abi, uint32_t size)
 {
-	uint64_t count = (uint64_t)config->vrings[0].count + config->vrings[1].count;
-	int error = amph_rpmsg_prepare(rpmsg, config, AMPH_RPMSG_MAIN);
+	int error = amph_rpmsg_prepare(rpmsg, config, AMPH_RPMSG_MAIN, abi, size);
+	uint64_t count;
 
-	if (error || config->buffers.size < count * config->buffer_size)
+	if (error)
+		return error;
+	count = (uint64_t)config->vrings[0].count + config->vrings[1].count;
+	if (config->buffers.size < count * config->buffer_size)
 		return -EINVAL;
 	for (int i = 0; i < 2 && !error; i++)
 		error = amph_virtqueue_driver_init(&rpmsg->queues[i], &config->vrings[i],

@@ -4,9 +4,10 @@
  */
 #include "rpmsg_internal.h"
 
-int amph_rpmsg_init_peer(struct amph_rpmsg *rpmsg, const struct amph_rpmsg_config *config)
+int amph_rpmsg_init_peer_checked(struct amph_rpmsg *rpmsg, const struct amph_rpmsg_config *config,
+				 uint32_t abi, uint32_t size)
 {
-	int error = amph_rpmsg_prepare(rpmsg, config, AMPH_RPMSG_PEER);
+	int error = amph_rpmsg_prepare(rpmsg, config, AMPH_RPMSG_PEER, abi, size);
 
 	for (int i = 0; i < 2 && !error; i++)
 		error = amph_virtqueue_device_init(

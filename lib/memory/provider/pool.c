@@ -63,9 +63,14 @@ static void pool_close(struct amph_provider *base, struct amph_shm *shm)
 
 static const struct amph_provider_ops pool_ops = {.open = pool_open, .close = pool_close};
 
-int amph_provider_pool_init(struct amph_provider_pool *provider, const char *name,
-			    struct amph_pool *pool, void *va, uint64_t pa)
+int amph_provider_pool_init_checked(struct amph_provider_pool *provider, const char *name,
+				    struct amph_pool *pool, void *va, uint64_t pa, uint32_t abi,
+				    uint32_t structure_size)
 {
+	int error = amph_abi_check(abi, structure_size, (uint32_t)sizeof(*provider));
+
+	if (error)
+		return error;
 	if (!name || !*name || !pool || !pool->size || pool->size - 1 > UINT64_MAX - pa ||
 	    (va && pool->size - 1 > UINTPTR_MAX - (uintptr_t)va))
 		return -EINVAL;

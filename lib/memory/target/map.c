@@ -75,11 +75,14 @@ static void map_detach(struct amph_target *target, struct amph_attachment *attac
 
 static const struct amph_target_ops map_ops = {.attach = map_attach, .detach = map_detach};
 
-int amph_target_map_init(struct amph_target_map *target, const char *name,
-			 const struct amph_map *map, struct amph_why *why)
+int amph_target_map_init_checked(struct amph_target_map *target, const char *name,
+				 const struct amph_map *map, struct amph_why *why, uint32_t abi,
+				 uint32_t structure_size)
 {
-	int error = amph_map_check(map, why);
+	int error = amph_abi_check(abi, structure_size, (uint32_t)sizeof(*target));
 
+	if (!error)
+		error = amph_map_check(map, why);
 	if (error)
 		return error;
 	*target = (struct amph_target_map){

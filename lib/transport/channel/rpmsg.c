@@ -35,12 +35,17 @@ static int poll(struct amph_channel *channel, uint64_t deadline)
 	return amph_rpmsg_poll_wait(self->endpoint.rpmsg, deadline);
 }
 
-int amph_channel_rpmsg_init(struct amph_channel_rpmsg *channel, struct amph_rpmsg *rpmsg,
-			    const char *name, uint32_t address, uint32_t destination, bool announce,
-			    uint64_t deadline)
+int amph_channel_rpmsg_init_checked(struct amph_channel_rpmsg *channel, struct amph_rpmsg *rpmsg,
+				    const char *name, uint32_t address, uint32_t destination,
+				    bool announce, uint64_t deadline, uint32_t abi,
+				    uint32_t structure_size)
 {
 	static const struct amph_channel_ops ops = {.send = send, .poll = poll};
 
+	int error = amph_abi_check(abi, structure_size, (uint32_t)sizeof(*channel));
+
+	if (error)
+		return error;
 	*channel = (struct amph_channel_rpmsg){
 		.channel = {.ops = &ops, .message_max = amph_rpmsg_payload_max(rpmsg)}};
 	return amph_rpmsg_endpoint_create(rpmsg, &channel->endpoint, name, address, destination,

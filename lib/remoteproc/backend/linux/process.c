@@ -174,12 +174,17 @@ static const struct amph_rproc_ops process_ops = {
 	.handle = handle,
 };
 
-int amph_rproc_process_init(struct amph_rproc_process *process,
-			    const struct amph_rproc_config *config,
-			    const struct amph_rproc_process_config *process_config)
+int amph_rproc_process_init_checked(struct amph_rproc_process *process,
+				    const struct amph_rproc_config *config,
+				    const struct amph_rproc_process_config *process_config,
+				    uint32_t abi, uint32_t structure_size)
 {
-	struct amph_rproc_config own = *config;
+	int error = amph_abi_check(abi, structure_size, (uint32_t)sizeof(*process));
+	struct amph_rproc_config own;
 
+	if (error)
+		return error;
+	own = *config;
 	own.ops = &process_ops;
 	*process = (struct amph_rproc_process){.process = *process_config, .image = -1};
 	return amph_rproc_init(&process->rproc, &own);

@@ -254,11 +254,17 @@ static const struct amph_rproc_ops qemu_ops = {
 	.handle = handle,
 };
 
-int amph_rproc_qemu_init(struct amph_rproc_qemu *qemu, const struct amph_rproc_config *config,
-			 const struct amph_rproc_qemu_config *qemu_config)
+int amph_rproc_qemu_init_checked(struct amph_rproc_qemu *qemu,
+				 const struct amph_rproc_config *config,
+				 const struct amph_rproc_qemu_config *qemu_config, uint32_t abi,
+				 uint32_t structure_size)
 {
-	struct amph_rproc_config own = *config;
+	int error = amph_abi_check(abi, structure_size, (uint32_t)sizeof(*qemu));
+	struct amph_rproc_config own;
 
+	if (error)
+		return error;
+	own = *config;
 	own.ops = &qemu_ops;
 	if (!qemu_config->program) {
 		if (!own.machine)
@@ -267,7 +273,7 @@ int amph_rproc_qemu_init(struct amph_rproc_qemu *qemu, const struct amph_rproc_c
 			own.class_bits = 32;
 	}
 	*qemu = (struct amph_rproc_qemu){.qemu = *qemu_config};
-	int error = amph_rproc_init(&qemu->rproc, &own);
+	error = amph_rproc_init(&qemu->rproc, &own);
 	if (error)
 		return error;
 	if (!qemu_config->dram_size || qemu_config->dram_size % 4096)

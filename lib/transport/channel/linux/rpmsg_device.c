@@ -120,11 +120,14 @@ static int check_device(int fd)
 	return access(path, F_OK) ? -EINVAL : 0;
 }
 
-int amph_channel_rpmsg_device_init(struct amph_channel_rpmsg_device *channel, int fd)
+int amph_channel_rpmsg_device_init_checked(struct amph_channel_rpmsg_device *channel, int fd,
+					   uint32_t abi, uint32_t structure_size)
 {
 	static const struct amph_channel_ops ops = {.send = send_message, .poll = poll_messages};
-	int flags;
+	int error = amph_abi_check(abi, structure_size, (uint32_t)sizeof(*channel)), flags;
 
+	if (error)
+		return error;
 	if (check_device(fd))
 		return -EINVAL;
 	flags = fcntl(fd, F_GETFL);

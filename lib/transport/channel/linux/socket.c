@@ -154,14 +154,18 @@ static int poll_messages(struct amph_channel *channel, uint64_t deadline)
 	return count;
 }
 
-int amph_channel_socket_init(struct amph_channel_socket *channel, int fd)
+int amph_channel_socket_init_checked(struct amph_channel_socket *channel, int fd, uint32_t abi,
+				     uint32_t structure_size)
 {
 	static const struct amph_channel_ops ops = {.send = send_message, .poll = poll_messages};
 	struct sockaddr_un peer;
 	socklen_t size = sizeof(peer);
 	int domain = 0, type = 0;
 	socklen_t length = sizeof(int);
+	int error = amph_abi_check(abi, structure_size, (uint32_t)sizeof(*channel));
 
+	if (error)
+		return error;
 	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &length) || domain != AF_UNIX ||
 	    getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) || type != SOCK_SEQPACKET ||
 	    getpeername(fd, (struct sockaddr *)&peer, &size) || fcntl(fd, F_SETFD, FD_CLOEXEC))
