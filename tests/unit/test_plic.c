@@ -24,27 +24,43 @@ static struct {
 	bool level[SOURCES], pending[SOURCES], claimed[SOURCES];
 	uint32_t completions_ignored;
 	bool open;
+	bool line; /* the interrupt at the processor, as of the last look at what is pending */
 } plic;
-
-/* A gateway forwards nothing more until what it forwarded is completed (PLIC 1.0.0, 5). */
-static void forward(uint32_t source)
-{
-	if (plic.level[source] && !plic.claimed[source])
-		plic.pending[source] = true;
-}
 
 static bool is_enabled(uint32_t source)
 {
 	return plic.enabled[source / 32] >> source % 32 & 1;
 }
 
+static bool is_due(uint32_t source)
+{
+	return plic.pending[source] && is_enabled(source) && plic.priority[source];
+}
+
+/* As QEMU 7.2: at every change but that of an enable bit. */
+static void look(void)
+{
+	plic.line = false;
+	for (uint32_t source = 1; source < SOURCES; source++)
+		plic.line |= is_due(source);
+}
+
+/* A gateway forwards nothing more until what it forwarded is completed (PLIC 1.0.0, 5). */
+static void forward(uint32_t source)
+{
+	if (plic.level[source] && !plic.claimed[source])
+		plic.pending[source] = true;
+	look();
+}
+
 static uint32_t claim(void)
 {
 	for (uint32_t source = 1; source < SOURCES; source++) {
-		if (!plic.pending[source] || !is_enabled(source) || !plic.priority[source])
+		if (!is_due(source))
 			continue;
 		plic.pending[source] = false;
 		plic.claimed[source] = true;
+		look();
 		return source;
 	}
 	return 0;
@@ -71,6 +87,12 @@ static uint32_t plic_read(uint32_t offset)
 	return plic.enabled[(offset - ENABLE) / 4];
 }
 
+static void set_priority(uint32_t source, uint32_t value)
+{
+	plic.priority[source] = value;
+	look();
+}
+
 static void plic_write(uint32_t offset, uint32_t value)
 {
 	if (offset == CLAIM)
@@ -78,7 +100,7 @@ static void plic_write(uint32_t offset, uint32_t value)
 	else if (offset >= ENABLE && offset < ENABLE + SOURCES / 8)
 		plic.enabled[(offset - ENABLE) / 4] = value;
 	else if (offset < 4 * SOURCES)
-		plic.priority[offset / 4] = value;
+		set_priority(offset / 4, value);
 	else
 		assert_int_equal(offset, 0x201000); /* the threshold */
 }
@@ -193,6 +215,22 @@ static void handler_that_disables_its_interrupt_gets_it_again_when_it_is_enabled
 	plic.level[number] = plic.pending[number] = false;
 }
 
+static void interrupt_that_came_while_it_was_off_comes_when_it_is_enabled(void **state)
+{
+	uint32_t number = 10;
+
+	(void)state;
+	assert_int_equal(amph_irq_connect(number, take, &number), 0);
+	raise_level(number);
+	assert_int_equal(amph_irq_disable(number), 0);
+	raise_level(number);
+	assert_int_equal(runs, 1);
+	assert_int_equal(amph_irq_enable(number), 0);
+	assert_true(plic.line);
+	amph_machine_interrupt();
+	assert_int_equal(runs, 2);
+}
+
 static void interrupt_that_its_handler_disconnected_comes_to_the_next_one(void **state)
 {
 	uint32_t number = 95;
@@ -226,6 +264,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(interrupt_runs_its_handler_each_time),
 		TEST(handler_that_disables_its_interrupt_gets_it_again_when_it_is_enabled),
+		TEST(interrupt_that_came_while_it_was_off_comes_when_it_is_enabled),
 		TEST(interrupt_that_its_handler_disconnected_comes_to_the_next_one),
 		TEST(interrupt_without_a_handler_is_disabled_and_usable_later),
 	};

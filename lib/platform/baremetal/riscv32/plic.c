@@ -67,10 +67,14 @@ bool amph_port_irq_exists(uint32_t number)
 	return number > 0 && number < amph_machine.irq_count;
 }
 
+/*
+ * The priority, above the threshold, comes last: QEMU's controller looks again at what is pending
+ * when that is written, and not when a source is enabled.
+ */
 void amph_port_irq_enable(uint32_t number)
 {
-	plic_write(number * 4, 1); /* its priority: above the threshold */
 	plic_write(enable_word(number), plic_read(enable_word(number)) | 1u << number % 32);
+	plic_write(number * 4, 1);
 }
 
 void amph_port_irq_disable(uint32_t number)
