@@ -22,7 +22,9 @@ void amph_lock_init(struct amph_lock *lock);
 
 /*
  * Takes the lock; not recursive. Linux: threads, sleeps until free, for a critical section that
- * does not itself wait. Bare metal: masks interrupts, never waits.
+ * does not itself wait. It has no deadline, as the holder is a thread of this process a few
+ * instructions from its release: nothing outside the process can keep it. Bare metal: masks
+ * interrupts, never waits.
  */
 void amph_lock_acquire(struct amph_lock *lock);
 
