@@ -263,7 +263,10 @@ static bool is_buffer_of(const char *name, uint32_t vdev)
 	const char want[] = {'v', 'd', 'e', 'v', (char)('0' + vdev), 'b', 'u', 'f',
 			     'f', 'e', 'r', 0};
 
-	return !__builtin_memcmp(name, want, sizeof(want));
+	for (uint32_t i = 0; i < sizeof(want); i++)
+		if (name[i] != want[i])
+			return false;
+	return true;
 }
 
 /* Finds or takes the memory that the messages of an RPMsg vdev live in. */

@@ -8,7 +8,7 @@ usage: check.py ROOT --cc CC [--cxx CXX]
     public headers only.
  2. The portable core (lib/ outside linux/ and baremetal/) and the public headers include no header
     of an operating system or a C library: they compile with the compiler's own headers alone.
- 3. Objects of the portable core need nothing but amph_* and mem{cpy,move,set,cmp}, define nothing
+ 3. Objects of the portable core need nothing but amph_*, memcpy and memset, define nothing
     global but amph_*, and hold no writable data.
  4. An object needs only symbols that its own layer, or one below it, defines: a layer that is
     declared by hand to get around an #include is found.
@@ -56,7 +56,7 @@ OPTIONAL = {("error.h", "errno.h")}
 # Variables that the portable core may hold. log.h: the hook is the one that contexts share.
 VARIABLES = {("log.c", "log_hook"), ("log.c", "log_argument")}
 
-MEMORY_FUNCTIONS = {"memcpy", "memmove", "memset", "memcmp"}
+MEMORY_FUNCTIONS = {"memcpy", "memset"}
 # Not the program's: compilers and sanitizers bring them.
 COMPILER_SYMBOL = re.compile(r"^(_GLOBAL_OFFSET_TABLE_|__stack_chk_fail|__(u|)(div|mod)\w+3)$")
 

@@ -61,6 +61,10 @@ PLANTED = [
     ("lib/memory/libc_call.c",
      "void *malloc(unsigned long);\nvoid *amph_memory_libc(void);\n"
      "void *amph_memory_libc(void) { return malloc(8); }\n", "freestanding: needs malloc"),
+    ("lib/memory/moves.c",
+     "void amph_memory_moves(char *b, unsigned long n);\n"
+     "void amph_memory_moves(char *b, unsigned long n) { __builtin_memmove(b, b + 1, n); }\n",
+     "freestanding: needs memmove"),
     ("lib/share/global_state.c",
      "int amph_share_count(void);\nint amph_share_count(void)\n"
      "{ static int calls; return ++calls; }\n", "global state: holds the variable calls"),
