@@ -124,6 +124,58 @@ static void a_range_goes_from_first_to_second_without_the_cpu(void **state)
 	assert_int_equal(last_event(&second)->what, 'T');
 	assert_int_equal(invalidated, 1);
 	assert_int_equal(amph_shm_check_access(&buffer.shm, 0, 4096, true), 0);
+	assert_int_equal(mains.session.count.rejected + second.session.count.rejected, 0);
+	assert_int_equal(peers.session.count.rejected + others.session.count.rejected, 0);
+}
+
+static void a_pass_between_shares_that_do_not_belong_together_is_refused(void **state)
+{
+	static struct buffer more;
+	struct amph_share *other, *offered;
+
+	(void)state;
+	share_with_both(AMPH_DEVICE_READS_WRITES);
+	assert_int_equal(give_first(0, 4096), 0);
+	memset(&more, 0, sizeof(more));
+	assert_int_equal(buffer_open(&more, &mains, "arena:2000", 4096, 0), 0);
+	assert_int_equal(buffer_attach(&more, &second, AMPH_DEVICE_READS_WRITES), 0);
+	assert_int_equal(amph_shm_attach(&more.shm, &mains.target.target, AMPH_DEVICE_READS_WRITES,
+					 AMPH_SYNC_MESSAGES, &more.second, more.second_segments, 1),
+			 0);
+	assert_int_equal(amph_session_offer(&second.session, &more.attachment, 0, 0, &other), 0);
+	settle_all();
+	assert_int_equal(other->state, AMPH_SHARE_ACCEPTED);
+	assert_int_equal(amph_session_pass(&mains.session, first_share, &second.session, other, 0,
+					   4096, 1, 0),
+			 -EINVAL);
+	assert_int_equal(amph_session_pass(&mains.session, first_share, &mains.session, first_share,
+					   0, 4096, 1, 0),
+			 -EINVAL);
+	/* what the first has not accepted yet, and what is not shared at all */
+	assert_int_equal(amph_session_offer(&mains.session, &more.second, 0, 0, &offered), 0);
+	assert_int_equal(
+		amph_session_pass(&mains.session, offered, &second.session, other, 0, 64, 1, 0),
+		-EPERM);
+	assert_int_equal(
+		amph_session_pass(&second.session, other, &mains.session, offered, 0, 64, 1, 0),
+		-EINVAL);
+	assert_int_equal(amph_session_pass(&mains.session, first_share, &second.session,
+					   &second.shares[3], 0, 64, 1, 0),
+			 -EPERM);
+	settle_all();
+	assert_null(first_share->pass.returned);
+	assert_null(other->pass.returned);
+	assert_int_equal(amph_shm_check(&more.shm), 0);
+	assert_int_equal(amph_shm_check_access(&more.shm, 0, 4096, true), 0);
+	/* an import is nobody's to pass on */
+	assert_int_equal(amph_session_pass(&peers.session, &peers.shares[0], &second.session, other,
+					   0, 64, 1, 0),
+			 -EPERM);
+	/* and nothing goes to who has left */
+	amph_session_lose(&second.session, -EIO, "left");
+	assert_int_equal(pass(0, 4096), -EIO);
+	assert_int_equal(return_first(0, 4096), 0);
+	assert_int_equal(amph_shm_check_access(&buffer.shm, 0, 4096, true), 0);
 }
 
 static void what_was_returned_already_is_given(void **state)
@@ -432,6 +484,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_range_goes_from_first_to_second_without_the_cpu),
+		cmocka_unit_test(a_pass_between_shares_that_do_not_belong_together_is_refused),
 		cmocka_unit_test(what_was_returned_already_is_given),
 		cmocka_unit_test(a_pass_that_cannot_be_is_refused),
 		cmocka_unit_test(the_range_is_the_cpus_when_the_second_is_gone),

@@ -223,6 +223,45 @@ static void a_message_longer_than_any_is_refused(void **state)
 	assert_int_equal(amph_wire_check(&message, 65536 + 497), WIRE_TOO_LONG);
 }
 
+static void an_offer_is_checked_up_to_its_limits_and_no_further(void **state)
+{
+	struct wire_message message = {.header = {.type = WIRE_OFFER}};
+	struct wire_offer *offer = &message.body.offer;
+	uint32_t length = amph_wire_length(WIRE_OFFER, 1);
+
+	(void)state;
+	message.header.length = (uint16_t)length;
+	*offer = (struct wire_offer){
+		.handle = 1,
+		.generation = 1,
+		.size = 1,
+		.direction = AMPH_DEVICE_READS_WRITES,
+		.granule = 1,
+		.method = AMPH_SYNC_LOCK,
+		.segment_count = 1,
+		.name = " ~",
+		.count = 1,
+		.segments = {{UINT64_MAX, 1}},
+	};
+	assert_int_equal(amph_wire_check(&message, length), WIRE_OK);
+	offer->method++;
+	assert_int_equal(amph_wire_check(&message, length), WIRE_UNSUPPORTED);
+	offer->method--;
+	offer->name[1] = 0x7f;
+	assert_int_equal(amph_wire_check(&message, length), WIRE_MALFORMED);
+	offer->name[1] = 0x1f;
+	assert_int_equal(amph_wire_check(&message, length), WIRE_MALFORMED);
+	memset(offer->name, 'n', sizeof(offer->name));
+	assert_int_equal(amph_wire_check(&message, length), WIRE_MALFORMED);
+	offer->name[WIRE_NAME_MAX - 1] = 0;
+	assert_int_equal(amph_wire_check(&message, length), WIRE_OK);
+	offer->name[5] = 0;
+	assert_int_equal(amph_wire_check(&message, length), WIRE_MALFORMED);
+	offer->name[5] = 'n';
+	offer->segments[0].length = 2;
+	assert_int_equal(amph_wire_check(&message, length), WIRE_INVALID);
+}
+
 static void an_errno_and_its_reason_are_each_others(void **state)
 {
 	(void)state;
@@ -244,6 +283,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_vector_is_built_and_taken_apart),
 		cmocka_unit_test(a_message_longer_than_any_is_refused),
+		cmocka_unit_test(an_offer_is_checked_up_to_its_limits_and_no_further),
 		cmocka_unit_test(an_errno_and_its_reason_are_each_others),
 	};
 
