@@ -606,7 +606,7 @@ static void control(struct script *script)
 			lie(script,
 			    honest.config.role == AMPH_SESSION_MAIN ? WIRE_WELCOME : WIRE_HELLO);
 		honest.end.fail = error;
-		amph_session_open(&honest.session, 0);
+		amph_session_open(&honest.session, what & 0x40 ? amph_deadline(5) : 0);
 		honest.end.fail = 0;
 		break;
 	case 3:

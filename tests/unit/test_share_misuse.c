@@ -187,12 +187,22 @@ static void no_callback_may_wait(struct amph_session *session, struct amph_share
 	side_taken(session, share, offset, length, false, cookie);
 }
 
+/* Nothing is out: but for the callback it could be closed. */
+static void no_answer_may_wait(struct amph_session *session, struct amph_share *share)
+{
+	assert_int_equal(amph_session_poll(session, amph_deadline(60000)), -EBUSY);
+	assert_int_equal(amph_session_close(session, 0), -EBUSY);
+	assert_false(session->closing);
+	assert_int_equal(share->state, AMPH_SHARE_ACCEPTED);
+}
+
 static void a_callback_that_waits_is_refused(void **state)
 {
 	struct amph_share *share;
 
 	(void)state;
 	open_pair();
+	mains.events.answered = no_answer_may_wait;
 	peers.events.taken = no_callback_may_wait;
 	share = share_buffer(AMPH_DEVICE_READS_WRITES);
 	assert_int_equal(amph_session_give(&mains.session, share, 0, 64, false, 0, 0), 0);
