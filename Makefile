@@ -13,7 +13,7 @@ build = cmake --preset $(1) $(if $(V),,--log-level=WARNING >/dev/null) && \
 ctest = ctest --test-dir $(1) --output-on-failure --no-tests=error -j $(JOBS)
 
 .PHONY: all demo test test-slow check lint format-check format tidy cppcheck clang asan tsan coverage \
-	fuzz fuzz-coverage firmware size vsoc vsoc-test install clean help packages packages-test \
+	fuzz fuzz-coverage firmware size vsoc vsoc-test vsoc-debug vsoc-debug-test install clean help packages packages-test \
 	packages-check packages-vsoc
 
 all: packages
@@ -39,6 +39,7 @@ help:
 #: make size          what the library needs in the riscv32 firmware: code and RAM
 #: make vsoc          build the virtual SoC: arm64 Linux beside a coprocessor (amphora vsoc)
 #: make vsoc-test     its tests; both build a kernel once, kept in AMPHORA_CACHE=~/.cache/amphora
+#: make vsoc-debug-test  the same with a kernel that finds bugs in drivers, built by make vsoc-debug
 #: make install       into PREFIX=/usr/local, below DESTDIR
 #: make format        clang-format every C file in place
 #: make clean         remove build/
@@ -132,7 +133,15 @@ vsoc: packages-vsoc all
 
 vsoc-test: vsoc
 	$(say) 'vsoc-test: programs in the virtual SoC, and its coprocessor'
-	@$(call ctest,build) -L vsoc
+	@$(call ctest,build) -L '^vsoc$$'
+
+vsoc-debug: packages-vsoc all
+	$(say) 'vsoc-debug: the same with a kernel that finds bugs -> build/share/amphora/vsoc-debug'
+	@vsoc/build --debug $(JOBS)
+
+vsoc-debug-test: vsoc-debug
+	$(say) 'vsoc-debug-test: programs in the virtual SoC, and no report of its kernel'
+	@$(call ctest,build) -L '^vsoc-debug$$'
 
 install: all
 	cmake --install build --prefix '$(PREFIX)'

@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The virtual SoC as a developer meets it: programs in it, its coprocessor, and what a kill leaves.
 
-Usage: vsoc.py AMPHORA"""
+Usage: vsoc.py AMPHORA [--debug-kernel]"""
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,13 +14,18 @@ import time
 import unittest
 
 AMPHORA = sys.argv[1]
+DEBUG = sys.argv[2:]
 SHARE = os.path.join(os.path.dirname(AMPHORA), "../share/amphora")
-# A share of a slow machine: each boot takes about a second on an idle one.
-SECONDS = 120
+BUILT = os.path.join(SHARE, "vsoc-debug" if DEBUG else "vsoc", "initramfs.cpio")
+PROGRAM = os.path.join(os.path.dirname(AMPHORA), "../vsoc/guest/bin/remote-ping")
+SECONDS = 120  # a boot takes one on an idle machine
+# How a kernel begins a report: KASAN, lockdep, DMA_API_DEBUG, DEBUG_ATOMIC_SLEEP, an oops
+REPORT = re.compile(r"BUG:|WARNING:|DMA-API:(?! preallocated| debugging enabled)|Oops|INFO: |"
+                    r"Call trace|kmemleak: (?!Kernel memory leak detector|Automatic)")
 
 
 def vsoc(*arguments):
-    return subprocess.run([AMPHORA, "vsoc", *arguments], stdin=subprocess.DEVNULL,
+    return subprocess.run([AMPHORA, "vsoc", *DEBUG, *arguments], stdin=subprocess.DEVNULL,
                           capture_output=True, text=True, timeout=SECONDS)
 
 
@@ -70,6 +76,11 @@ class VirtualSoc(unittest.TestCase):
         self.assertIn("10 crashes, 10 recoveries\n", run.stdout)
         self.assertEqual(run.stderr.count("the coprocessor exited with code 70"), 10)
 
+    def test_share_session_is_opened_over_linux_own_rpmsg_bus(self):
+        run = vsoc("--", "remote-session")
+        self.expect(run, 0)
+        self.assertIn("2 sessions over Linux's RPMsg bus, 1 request refused\n", run.stdout)
+
     def test_exit_status_of_the_program_comes_back(self):
         run = vsoc("--", "remote-ping", "no number")
         self.expect(run, 2)
@@ -86,8 +97,23 @@ class VirtualSoc(unittest.TestCase):
         self.expect(run, 1)
         self.assertIn("remote: start: ", run.stdout)
 
+    def test_program_of_a_shared_folder_runs(self):
+        with tempfile.TemporaryDirectory(suffix=",with a comma") as folder:
+            shutil.copy(PROGRAM, os.path.join(folder, "mine"))
+            run = vsoc("--share", folder, "--", "/share/mine", "3")
+            self.expect(run, 0)
+            self.assertIn("boot 1: 3 messages", run.stdout)
+
+    def test_kernel_has_nothing_to_report(self):
+        run = vsoc("--verbose", "--", *(["leak-check"] if DEBUG else []), "remote-crash", "5")
+        self.expect(run, 0)
+        self.assertIn("Run /init as init process", run.stdout)
+        self.assertIsNone(REPORT.search(run.stdout), run.stdout)
+
     def test_bad_usage_is_told_apart(self):
         for arguments in ([], ["--no-such-option"], ["--firmware"],
+                          ["--share", "/no/such/folder", "--", "remote-ping"],
+                          ["--share", AMPHORA, "--", "remote-ping"],
                           ["--firmware", "/no/such/file", "--", "remote-ping"]):
             run = vsoc(*arguments)
             self.expect(run, 2)
@@ -97,7 +123,7 @@ class VirtualSoc(unittest.TestCase):
         """A running SoC whose coprocessor is on: more messages than it gets through."""
         output = tempfile.TemporaryFile()
         self.addCleanup(output.close)
-        process = subprocess.Popen([AMPHORA, "vsoc", "--", "remote-ping", "1000000"],
+        process = subprocess.Popen([AMPHORA, "vsoc", *DEBUG, "--", "remote-ping", "1000000"],
                                    stdin=subprocess.DEVNULL, stdout=output,
                                    stderr=subprocess.STDOUT, start_new_session=True)
         self.addCleanup(process.wait)
@@ -120,7 +146,7 @@ class VirtualSoc(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    if not os.path.exists(os.path.join(SHARE, "vsoc/initramfs.cpio")):
-        print("the virtual SoC is not built: make vsoc")
+    if not os.path.exists(BUILT):
+        print("the virtual SoC is not built: make", "vsoc-debug" if DEBUG else "vsoc")
         sys.exit(77)
     unittest.main(argv=sys.argv[:1], verbosity=2)

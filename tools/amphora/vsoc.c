@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -31,7 +32,8 @@
 struct options {
 	char **command; /* NULL-terminated */
 	const char *firmware; /* NULL: the demo's */
-	bool verbose;
+	const char *share; /* a folder, or NULL */
+	bool debug_kernel, verbose;
 };
 
 struct vsoc {
@@ -41,8 +43,12 @@ struct vsoc {
 	int signals;
 };
 
+enum { KEY_DEBUG = 0x100 };
+
 static const struct argp_option option_list[] = {
 	{"firmware", 'f', "ELF", 0, "what the coprocessor runs (default: the demo's)", 0},
+	{"share", 's', "FOLDER", 0, "let Linux see this folder, as /share", 0},
+	{"debug-kernel", KEY_DEBUG, NULL, 0, "boot the kernel that finds bugs in drivers", 0},
 	{"verbose", 'v', NULL, 0, "show the kernel's messages and the library's log", 0},
 	{0}};
 
@@ -53,6 +59,12 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 	switch (key) {
 	case 'f':
 		options->firmware = argument;
+		return 0;
+	case 's':
+		options->share = argument;
+		return 0;
+	case KEY_DEBUG:
+		options->debug_kernel = true;
 		return 0;
 	case 'v':
 		options->verbose = true;
@@ -87,26 +99,43 @@ static int add_command(struct vsoc_initrd *initrd, char **command)
 	return 0;
 }
 
-static int find(const char *relative, char *path)
+static int find(const struct options *options, const char *name, char *path)
 {
+	char relative[64];
+
+	snprintf(relative, sizeof(relative), "vsoc%s/%s", options->debug_kernel ? "-debug" : "",
+		 name);
 	if (!tool_find(relative, path, PATH_SIZE))
 		return 0;
-	tool_error("share/amphora/%s is not there: make vsoc builds it", relative);
+	tool_error("share/amphora/%s is not there: make vsoc%s builds it", relative,
+		   options->debug_kernel ? "-debug" : "");
 	return -ENOENT;
+}
+
+static int find_firmware(const struct options *options, char *path)
+{
+	if (options->firmware)
+		return snprintf(path, PATH_SIZE, "%s", options->firmware) < PATH_SIZE
+			       ? 0
+			       : -ENAMETOOLONG;
+	return tool_find(FIRMWARE, path, PATH_SIZE);
 }
 
 static int make_initrd(struct vsoc_initrd *initrd, const struct options *options)
 {
 	char archive[PATH_SIZE], firmware[PATH_SIZE];
-	int error = find("vsoc/initramfs.cpio", archive);
+	int error = find(options, "initramfs.cpio", archive);
 
-	if (!error && !options->firmware)
-		error = find(FIRMWARE, firmware);
 	if (error)
 		return error;
+	error = find_firmware(options, firmware);
+	if (error) {
+		tool_error("%s: %s", options->firmware ? options->firmware : FIRMWARE,
+			   strerror(-error));
+		return error;
+	}
 	vsoc_initrd_open(initrd, archive);
-	vsoc_initrd_add_file(initrd, "lib/firmware/vsoc.elf",
-			     options->firmware ? options->firmware : firmware, 0644);
+	vsoc_initrd_add_file(initrd, "lib/firmware/vsoc.elf", firmware, 0644);
 	error = add_command(initrd, options->command);
 	if (error) {
 		tool_error("the program's arguments have more than %d bytes", COMMAND_MAX);
@@ -115,18 +144,18 @@ static int make_initrd(struct vsoc_initrd *initrd, const struct options *options
 	}
 	error = vsoc_initrd_finish(initrd);
 	if (error)
-		tool_error("the first file system (%s and %s): %s", archive,
-			   options->firmware ? options->firmware : firmware, strerror(-error));
+		tool_error("the first file system (%s and %s): %s", archive, firmware,
+			   strerror(-error));
 	return error;
 }
 
-static int start_linux(struct vsoc *vsoc, int initrd, bool verbose)
+static int start_linux(struct vsoc *vsoc, int initrd, const struct options *options)
 {
 	char kernel[PATH_SIZE], tree[PATH_SIZE];
-	int error = find("vsoc/Image", kernel);
+	int error = find(options, "Image", kernel);
 
 	if (!error)
-		error = find("vsoc/vsoc.dtb", tree);
+		error = find(options, "vsoc.dtb", tree);
 	if (error)
 		return error;
 	struct vsoc_linux_config config = {
@@ -137,7 +166,8 @@ static int start_linux(struct vsoc *vsoc, int initrd, bool verbose)
 		.control = vsoc->bridge.theirs,
 		.dram_size = DRAM_SIZE,
 		.vectors = VSOC_VECTORS,
-		.verbose = verbose,
+		.share = options->share,
+		.verbose = options->verbose,
 	};
 	error = vsoc_linux_start(&vsoc->machine, &config);
 	if (error)
@@ -200,7 +230,7 @@ static int result(const struct vsoc *vsoc, int stopped_by)
 	return EXIT_FAILED;
 }
 
-static int run(struct vsoc *vsoc, int initrd, bool verbose)
+static int run(struct vsoc *vsoc, int initrd, const struct options *options)
 {
 	int status = EXIT_FAILED;
 
@@ -208,7 +238,7 @@ static int run(struct vsoc *vsoc, int initrd, bool verbose)
 		tool_error("%s", vsoc->bridge.error);
 		return status;
 	}
-	int error = start_linux(vsoc, initrd, verbose);
+	int error = start_linux(vsoc, initrd, options);
 	if (!error) {
 		int number = serve(vsoc);
 
@@ -236,10 +266,19 @@ int command_vsoc(int count, char **arguments)
 	static struct vsoc vsoc;
 	struct options options = {0};
 	struct vsoc_initrd initrd;
+	struct stat folder;
 
 	argp_err_exit_status = EXIT_USAGE;
 	argp_parse(&argp, count, arguments, ARGP_IN_ORDER, NULL, &options);
 	tool_log(options.verbose);
+	if (options.share && stat(options.share, &folder)) {
+		tool_error("%s: %s", options.share, strerror(errno));
+		return EXIT_USAGE;
+	}
+	if (options.share && !S_ISDIR(folder.st_mode)) {
+		tool_error("%s: %s", options.share, strerror(ENOTDIR));
+		return EXIT_USAGE;
+	}
 	if (make_initrd(&initrd, &options))
 		return EXIT_USAGE;
 	vsoc.signals = take_signals();
@@ -251,7 +290,7 @@ int command_vsoc(int count, char **arguments)
 		tool_error("the shared DRAM of %llu MiB can't be made: %s", DRAM_SIZE >> 20,
 			   strerror(-error));
 	else
-		status = run(&vsoc, initrd.fd, options.verbose);
+		status = run(&vsoc, initrd.fd, &options);
 	amph_dram_close(&vsoc.dram);
 	vsoc_initrd_close(&initrd);
 	if (vsoc.signals >= 0)

@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -60,14 +61,36 @@ static int launch(struct vsoc_linux *machine, char *const *arguments, const int 
 	return 0;
 }
 
+/* The share's options of QEMU, in which a comma that is meant is written twice. */
+static int describe_share(const char *folder, char *text, size_t size)
+{
+	static const char head[] = "local,id=share,security_model=none,multidevs=remap,path=";
+	size_t used = sizeof(head) - 1;
+
+	if (size < sizeof(head))
+		return -ENAMETOOLONG;
+	memcpy(text, head, used);
+	for (; *folder; folder++) {
+		if (size - used < 3)
+			return -ENAMETOOLONG;
+		text[used++] = *folder;
+		if (*folder == ',')
+			text[used++] = ',';
+	}
+	text[used] = 0;
+	return 0;
+}
+
 int vsoc_linux_start(struct vsoc_linux *machine, const struct vsoc_linux_config *config)
 {
-	char size[32], memory[128], initrd[48], control[48], monitor[48], ivshmem[96];
+	char size[32], memory[128], initrd[48], control[48], monitor[48], ivshmem[96], share[8192];
 	int pair[2];
 	const char *append = config->verbose ? "console=ttyAMA0 panic=-1"
 					     : "console=ttyAMA0 panic=-1 quiet";
 
 	*machine = (struct vsoc_linux){.handle = -1, .monitor = -1};
+	if (config->share && describe_share(config->share, share, sizeof(share)))
+		return -ENAMETOOLONG;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
 		return -errno;
 	snprintf(size, sizeof(size), "%lluk", (unsigned long long)config->dram_size / 1024);
@@ -116,6 +139,10 @@ int vsoc_linux_start(struct vsoc_linux *machine, const struct vsoc_linux_config 
 		monitor,
 		"-mon",
 		"chardev=monitor,mode=control",
+		config->share ? "-fsdev" : NULL, /* the end, where there is none */
+		share,
+		"-device",
+		"virtio-9p-pci,fsdev=share,mount_tag=share",
 		NULL,
 	};
 	const int inherit[] = {config->initrd, config->dram, config->control, pair[1]};

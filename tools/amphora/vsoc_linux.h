@@ -14,6 +14,7 @@ struct vsoc_linux_config {
 	int initrd, dram, control; /* fds, borrowed; control: vsoc_bridge.theirs */
 	uint64_t dram_size;
 	uint32_t vectors; /* of the ivshmem function behind `control` */
+	const char *share; /* a folder that Linux gets by the 9p tag "share", or NULL */
 	bool verbose; /* the kernel's messages on the console */
 };
 

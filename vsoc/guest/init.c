@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,6 +46,19 @@ static void mount_all(void)
 	for (size_t i = 0; i < sizeof(mounts) / sizeof(mounts[0]); i++)
 		if (mount(mounts[i][0], mounts[i][1], mounts[i][0], 0, NULL))
 			complain(mounts[i][1]);
+}
+
+/* The host's folder, where the launcher was given one. */
+static void mount_share(void)
+{
+	glob_t found;
+
+	if (glob("/sys/bus/virtio/drivers/9pnet_virtio/virtio*", 0, NULL, &found))
+		return;
+	globfree(&found);
+	if (mkdir("/share", 0755) ||
+	    mount("share", "/share", "9p", 0, "trans=virtio,version=9p2000.L,msize=262144"))
+		complain("/share");
 }
 
 /* What a program writes goes out as it is: the other end has a terminal of its own. */
@@ -184,6 +198,7 @@ int main(void)
 
 	mount_all();
 	open_console();
+	mount_share();
 	load_driver();
 	setenv("PATH", "/bin", 1);
 	setenv("HOME", "/tmp", 1);
