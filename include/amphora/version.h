@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Version, and the stamp by which a library and a program built with other limits find out.
- * Knows the limits of config.h. Every initialisation that takes a structure of the caller checks it.
+ * Knows the limits of config.h. The initialisation of every context checks it: memory, session, RPMsg,
+ * remote processors, pools, memory maps, channels. What can't say no or is only a part of one of them
+ * does not (a process target, the memfd provider, io, vrings, virtqueues).
  */
 #ifndef AMPHORA_VERSION_H
 #define AMPHORA_VERSION_H
