@@ -100,6 +100,7 @@ struct amph_shm {
 	uint32_t attachment_bits; /* bits in use, bit 0 always */
 	uint32_t quarantined; /* attachments whose target is not yet proved off */
 	bool cpu_reads_only; /* this side may never write: it was given, or mapped, that way */
+	bool imported; /* another side opened it, and named it: amph_shm_find() never finds it */
 	bool abandoned; /* see amph_shm_abandon() */
 	void (*closed)(struct amph_shm *shm); /* see amph_shm_abandon() */
 	uintptr_t private_data[4]; /* the provider's */
@@ -132,7 +133,10 @@ int amph_shm_open(struct amph_memory *memory, struct amph_shm *shm,
 		  const struct amph_shm_storage *storage, const char *name, uint64_t size,
 		  uint32_t flags);
 
-/* Finds an open buffer by name and takes a reference. Returns 0, -ENOENT, or as amph_shm_get(). */
+/*
+ * Finds a buffer that was opened here by name and takes a reference; an import never: its name is
+ * another side's word. Returns 0, -ENOENT, or as amph_shm_get().
+ */
 int amph_shm_find(struct amph_memory *memory, const char *name, struct amph_shm **shm);
 
 /*
@@ -164,9 +168,9 @@ int amph_shm_abandon(struct amph_shm *shm, void (*closed)(struct amph_shm *shm))
  * them. `home` gets an attachment of its own (direction as the home sees this side), through which
  * ranges come (amph_shm_sync_for_cpu, or ..._reading) and go back (amph_shm_sync_for_device, never
  * reading: what is shared is given back the same way). direction without AMPH_DEVICE_WRITES: this
- * side may only read. The attachment ends with the last put and cannot be detached before.
- * Returns 0; -EINVAL (also: direction, segments, not whole cache lines), -ENAMETOOLONG, -EEXIST,
- * -ENOTSUP, -EPERM as amph_shm_open(); -EROFS (writing to a read-only buffer), -ENODEV (home gone).
+ * side may only read. The attachment ends with the last put and cannot be detached before. The name is
+ * only kept: buffers opened here, and other imports, may have the same.
+ * Returns 0; -EINVAL (also: direction, segments, not whole cache lines), -ENAMETOOLONG, -ENOTSUP, -EPERM as amph_shm_open(); -EROFS (writing to a read-only buffer), -ENODEV (home gone).
  */
 int amph_shm_import(struct amph_memory *memory, struct amph_shm *shm,
 		    const struct amph_shm_storage *storage, const char *name, uint64_t size,

@@ -53,6 +53,7 @@ int amph_shm_import(struct amph_memory *memory, struct amph_shm *shm,
 		return amph_shm_fail(memory, shm, error);
 	}
 	shm->memory = memory;
+	shm->imported = true;
 	shm->cpu_reads_only = !(direction & AMPH_DEVICE_WRITES);
 	amph_attachment_link(attachment);
 	shm->home = attachment;

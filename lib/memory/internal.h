@@ -23,11 +23,14 @@ int amph_shm_usable(struct amph_shm *shm);
 
 /*
  * Clears the struct, checks what open and import have in common (context, name, size, flags,
- * storage, name not taken) and fills it in. *name: the part after the colon.
+ * storage) and fills it in. *name: the part after the colon.
  */
 int amph_shm_prepare(struct amph_memory *memory, struct amph_shm *shm,
 		     const struct amph_shm_storage *storage, const char *full_name, uint64_t size,
 		     uint32_t flags, const char **name);
+
+/* The open buffer of that name, or NULL. Imports are in the list but not in the name space. */
+struct amph_shm *amph_shm_named(const struct amph_memory *memory, const char *name);
 
 /* Puts a prepared, filled buffer into the lists: `holder` has all of it, one reference. */
 void amph_shm_publish(struct amph_shm *shm, uint32_t holder);

@@ -47,6 +47,8 @@ int amph_shm_open(struct amph_memory *memory, struct amph_shm *shm,
 	const char *own_name;
 	int error = amph_shm_prepare(memory, shm, storage, name, size, flags, &own_name);
 
+	if (!error && amph_shm_named(memory, name))
+		error = amph_refuse(&shm->why, -EEXIST, "a buffer of that name is open", 0, 0);
 	if (error)
 		return amph_shm_fail(memory, shm, error);
 	while (provider && !names(name, provider->name))

@@ -57,11 +57,12 @@ static int check_name(const char *full_name, const char **name, struct amph_why 
 	return 0;
 }
 
-static struct amph_shm *find(const struct amph_memory *memory, const char *name)
+struct amph_shm *amph_shm_named(const struct amph_memory *memory, const char *name)
 {
 	struct amph_shm *shm = memory->buffers;
 
-	while (shm && !same_text(shm->name, name))
+	/* what an import is called is the other side's word: it must not pass for a provider's */
+	while (shm && (shm->imported || !same_text(shm->name, name)))
 		shm = shm->next;
 	return shm;
 }
@@ -110,8 +111,6 @@ int amph_shm_prepare(struct amph_memory *memory, struct amph_shm *shm,
 	if (!storage->segments != !storage->segment_max)
 		return amph_refuse(&shm->why, -EINVAL, "segment storage without room or array",
 				   storage->segment_max, 0);
-	if (find(memory, full_name))
-		return amph_refuse(&shm->why, -EEXIST, "a buffer of that name is open", 0, 0);
 
 	for (uint32_t i = 0; full_name[i]; i++)
 		shm->name[i] = full_name[i];
@@ -154,7 +153,7 @@ int amph_shm_find(struct amph_memory *memory, const char *name, struct amph_shm 
 	if (amph_memory_forked(memory))
 		return amph_memory_refuse_child(memory, &memory->why);
 	if (name)
-		*shm = find(memory, name);
+		*shm = amph_shm_named(memory, name);
 	if (!*shm)
 		return amph_refuse(&memory->why, -ENOENT, "no buffer of that name is open", 0, 0);
 	error = amph_shm_get(*shm);

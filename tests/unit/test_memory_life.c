@@ -679,9 +679,9 @@ static void imports_that_make_no_sense_are_refused(void **state)
 	m.segments[0].length = 127;
 	assert_refused(import(&m, 0, 1, AMPH_DEVICE_READS), -EINVAL, &m.shm);
 	assert_int_equal(import(&m, 0, 0, AMPH_DEVICE_READS), 0);
-	assert_refused(amph_shm_import(&m.memory, &twin, &m.storage, "pool:theirs", 128, 0, NULL, 0,
+	assert_refused(amph_shm_import(&m.memory, &twin, &m.storage, "pool-theirs", 128, 0, NULL, 0,
 				       &m.home, AMPH_DEVICE_READS, &m.to_device),
-		       -EEXIST, &twin);
+		       -EINVAL, &twin);
 	assert_int_equal(amph_shm_put(&m.shm), 0);
 	/* half a cache line is not this side's alone */
 	m.home.coherent = false;

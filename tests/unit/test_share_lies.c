@@ -392,10 +392,14 @@ static void an_importer_without_room_refuses(void **state)
 	open_pair();
 	raw_offer(1);
 	amph_session_send(&mains.session, &raw, WIRE_OFFER, 1, -1, 0);
-	raw_offer(27); /* the same name */
+	raw_offer(27); /* the same name: nobody is found by it */
 	amph_session_send(&mains.session, &raw, WIRE_OFFER, 1, -1, 0);
 	amph_session_poll(&peers.session, 0);
-	said_refuse(&peers, WIRE_EXISTS);
+	assert_int_equal(live_shares(&peers), 2);
+	raw_offer(3)->name[3] = '-'; /* no provider */
+	amph_session_send(&mains.session, &raw, WIRE_OFFER, 1, -1, 0);
+	amph_session_poll(&peers.session, 0);
+	said_refuse(&peers, WIRE_INVALID);
 	assert_int_equal(peers.unmaps, 1);
 
 	open_pair();

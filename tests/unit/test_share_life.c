@@ -755,7 +755,8 @@ static void an_import_that_is_still_referred_to_keeps_its_slot(void **state)
 
 	open_pair();
 	share = share_buffer(AMPH_DEVICE_READS_WRITES);
-	assert_int_equal(amph_shm_find(&peers.memory, "arena:1000", &shm), 0);
+	shm = peers.shares[0].shm;
+	assert_int_equal(amph_shm_get(shm), 0);
 	assert_int_equal(amph_session_release(&mains.session, share, 0), 0);
 	settle(&mains, &peers);
 	assert_null(shm->va);

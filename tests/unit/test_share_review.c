@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Share sessions against a side that reads slowly and talks without end: no call takes much longer
- * than its caller allowed; and passes whose bytes come back while the rest still waits.
+ * than its caller allowed. Passes whose bytes come back while the rest still waits. Names that the
+ * other side chose.
  * Test code.
  */
 #include <setjmp.h>
@@ -303,6 +304,64 @@ static void a_refusal_of_what_is_to_be_passed_ends_the_pass(void **state)
 	assert_int_equal(amph_session_release(&mains.session, first_share, 0), 0);
 }
 
+/* --- names: the other side calls its buffers what it likes --- */
+
+/* Opens, attaches and offers a buffer of the peer's own. */
+static void peer_offers(struct buffer *theirs, const char *name)
+{
+	struct amph_share *share;
+
+	assert_int_equal(buffer_open(theirs, &peers, name, 4096, 0), 0);
+	assert_int_equal(buffer_attach(theirs, &peers, AMPH_DEVICE_READS_WRITES), 0);
+	assert_int_equal(amph_session_offer(&peers.session, &theirs->attachment, 0, 0, &share), 0);
+	settle(&mains, &peers);
+	assert_int_equal(share->state, AMPH_SHARE_ACCEPTED);
+}
+
+static void an_import_takes_no_name_away(void **state)
+{
+	static struct buffer theirs;
+	struct amph_shm *found = &theirs.shm;
+	(void)state;
+
+	open_pair();
+	memset(&theirs, 0, sizeof(theirs));
+	peer_offers(&theirs, "arena:1000");
+	assert_string_equal(mains.shares[0].shm->name, "arena:1000");
+	assert_int_equal(amph_shm_find(&mains.memory, "arena:1000", &found), -ENOENT);
+	assert_null(found);
+	open_buffer(AMPH_DEVICE_READS_WRITES);
+	assert_int_equal(amph_shm_find(&mains.memory, "arena:1000", &found), 0);
+	assert_ptr_equal(found, &buffer.shm);
+	assert_int_equal(amph_shm_put(found), 0);
+	/* one name, opened twice, is still refused; and a lost import is not found either */
+	assert_int_equal(buffer_open(&theirs, &mains, "arena:1000", 64, 0), -EEXIST);
+	close_buffer();
+	assert_int_equal(amph_shm_get(mains.shares[0].shm), 0);
+	amph_session_lose(&mains.session, -EPIPE, "test");
+	amph_target_off(&mains.session.home);
+	assert_int_equal(amph_shm_find(&mains.memory, "arena:1000", &found), -ENOENT);
+}
+
+static void nor_does_a_buffer_stand_in_an_imports_way(void **state)
+{
+	static struct buffer theirs;
+	(void)state;
+
+	open_pair();
+	memset(&theirs, 0, sizeof(theirs));
+	share_buffer(AMPH_DEVICE_READS_WRITES);
+	/* both sides have a buffer of that name, and an import of one */
+	peer_offers(&theirs, "arena:1000");
+	/* and two imports of one name are two buffers */
+	raw_offer(7);
+	memcpy(raw.body.offer.name, "arena:1000", 11);
+	amph_session_send(&peers.session, &raw, WIRE_OFFER, 1, -1, 0);
+	assert_int_equal(amph_session_poll(&mains.session, 0), 1);
+	assert_int_equal(live_shares(&mains), 3);
+	assert_int_equal(mains.shares[2].state, AMPH_SHARE_ACCEPTED);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -315,6 +374,8 @@ int main(void)
 		cmocka_unit_test(a_waiting_pass_takes_each_byte_once),
 		cmocka_unit_test(bytes_beside_a_waiting_pass_are_given_as_ever),
 		cmocka_unit_test(a_refusal_of_what_is_to_be_passed_ends_the_pass),
+		cmocka_unit_test(an_import_takes_no_name_away),
+		cmocka_unit_test(nor_does_a_buffer_stand_in_an_imports_way),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
