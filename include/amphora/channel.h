@@ -74,6 +74,7 @@ static inline int amph_channel_poll(struct amph_channel *channel, uint64_t deadl
 struct amph_channel_socket {
 	struct amph_channel channel;
 	int fd; /* owned; -1 once closed */
+	uint32_t fork_generation; /* a child's send and poll: -EPERM */
 };
 
 /*

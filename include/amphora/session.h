@@ -209,6 +209,7 @@ struct amph_session {
 	uint32_t sent, received; /* sequence numbers */
 	uint32_t next_generation, next_request;
 	uint32_t peer_cache_line, peer_heartbeat_ms;
+	uint32_t fork_generation; /* of the process that initialised it */
 	uint64_t heard, beat; /* times of the last message in and out */
 	uint64_t answer_left; /* nanoseconds that answers may still wait for room */
 	uint64_t granted_size; /* bytes of the quota in use, reserved ones included */
@@ -224,6 +225,11 @@ struct amph_session {
 		uint64_t stale; /* of those, stamped for or by another life */
 	} count;
 };
+
+/*
+ * In a child of the process that initialised it, every call on a session returns -EPERM and leaves
+ * the session, its channel and its memory alone; amph_session_lose() does nothing.
+ */
 
 /* Prepares a session; sends nothing. Returns 0, -EINVAL and session->why, -EPROTO (ABI). */
 int amph_session_init_checked(struct amph_session *session,

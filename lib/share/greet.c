@@ -150,6 +150,8 @@ int amph_session_open(struct amph_session *session, uint64_t deadline)
 {
 	bool main = session->config.role == AMPH_SESSION_MAIN;
 
+	if (amph_session_forked(session))
+		return -EPERM;
 	if (session->state == AMPH_SESSION_IDLE)
 		session->state = AMPH_SESSION_GREETING;
 	if (session->state != AMPH_SESSION_GREETING)

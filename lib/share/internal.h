@@ -10,7 +10,10 @@
 
 #include "share/wire.h"
 
-/* 0 while the session is open, else the error for a caller. */
+/* Is this a child of the process that initialised the session? */
+bool amph_session_forked(const struct amph_session *session);
+
+/* 0 while the session is open, else the error for a caller; -EPERM in a child. */
 int amph_session_usable(const struct amph_session *session);
 
 /*

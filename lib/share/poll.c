@@ -94,7 +94,8 @@ int amph_session_poll(struct amph_session *session, uint64_t deadline)
 {
 	int result;
 
-	if (session->state != AMPH_SESSION_GREETING && !is_live(session))
+	if (amph_session_forked(session) ||
+	    (session->state != AMPH_SESSION_GREETING && !is_live(session)))
 		return amph_session_usable(session);
 	if (session->polling)
 		return amph_refuse(&session->why, -EBUSY, "a callback may not poll", 0, 0);
@@ -118,6 +119,8 @@ int amph_session_wait_share(struct amph_session *session, struct amph_share *sha
 	uint32_t generation = share->generation;
 	int error = 0;
 
+	if (amph_session_forked(session))
+		return -EPERM;
 	for (;;) {
 		/* past it: refused, released, or already somebody else's slot */
 		if (share->state == AMPH_SHARE_FREE || share->state == AMPH_SHARE_REFUSED ||
@@ -186,6 +189,9 @@ void amph_session_lose(struct amph_session *session, int error, const char *what
 	bool shared = is_live(session);
 
 	if (session->state == AMPH_SESSION_LOST || session->state == AMPH_SESSION_CLOSED)
+		return;
+	/* the memory, the target and the windows are the parent's to end */
+	if (amph_session_forked(session))
 		return;
 	/* a poll that only found nothing says -ETIMEDOUT: a lost session never does */
 	session->error = error == -ETIMEDOUT ? -EPIPE : error ? error : -EIO;
@@ -267,6 +273,8 @@ int amph_session_close(struct amph_session *session, uint64_t deadline)
 {
 	int error = 0;
 
+	if (amph_session_forked(session))
+		return -EPERM;
 	if (session->polling)
 		return amph_refuse(&session->why, -EBUSY, "a callback may not wait", 0, 0);
 	if (session->state == AMPH_SESSION_OPEN) {

@@ -174,8 +174,9 @@ void amph_session_receive(void *argument, const void *bytes, uint32_t length, in
 	/* zeros: a refusal never tells what was on the stack */
 	struct wire_message message = {0};
 
-	if (session->state != AMPH_SESSION_GREETING && session->state != AMPH_SESSION_OPEN &&
-	    session->state != AMPH_SESSION_CLOSING) {
+	if (amph_session_forked(session) ||
+	    (session->state != AMPH_SESSION_GREETING && session->state != AMPH_SESSION_OPEN &&
+	     session->state != AMPH_SESSION_CLOSING)) {
 		amph_session_drop_handle(handle);
 		return;
 	}

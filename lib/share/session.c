@@ -4,6 +4,7 @@
  * Share layer; freestanding; knows the channel's and the memory layer's headers. Everything that the
  * other parts of the session have in common.
  */
+#include <amphora/fork.h>
 #include <amphora/time.h>
 
 #include "share/internal.h"
@@ -56,13 +57,21 @@ int amph_session_init_checked(struct amph_session *session,
 	session->home.coherent = !config->cache;
 	session->home.cache = config->cache;
 	session->next_request = 1;
+	session->fork_generation = amph_fork_generation();
 	session->answer_left = ANSWER_TIME;
 	amph_channel_receive(config->channel, amph_session_receive, session);
 	return 0;
 }
 
+bool amph_session_forked(const struct amph_session *session)
+{
+	return session->fork_generation != amph_fork_generation();
+}
+
 int amph_session_usable(const struct amph_session *session)
 {
+	if (amph_session_forked(session))
+		return -EPERM;
 	if (session->state == AMPH_SESSION_OPEN)
 		return 0;
 	return session->state == AMPH_SESSION_LOST ? session->error : -ENOTCONN;

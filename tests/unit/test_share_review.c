@@ -2,7 +2,7 @@
 /*
  * Share sessions against a side that reads slowly and talks without end: no call takes much longer
  * than its caller allowed. Passes whose bytes come back while the rest still waits. Names that the
- * other side chose.
+ * other side chose. Sessions in a forked child.
  * Test code.
  */
 #include <setjmp.h>
@@ -10,6 +10,10 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <time.h>
+
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -362,6 +366,84 @@ static void nor_does_a_buffer_stand_in_an_imports_way(void **state)
 	assert_int_equal(mains.shares[2].state, AMPH_SHARE_ACCEPTED);
 }
 
+/* --- fork --- */
+
+/* What the calls do in a child: 0, or the number of the first that does not refuse. */
+static int use_in_child(struct amph_share *share)
+{
+	struct amph_session *session = &mains.session;
+	struct amph_session_request request = {.size = 64, .direction = 1};
+	struct amph_share *offered;
+	uint32_t id, logged = mains.logged;
+	const int results[] = {
+		amph_session_open(session, 0),
+		amph_session_poll(session, 0),
+		amph_session_offer(session, &buffer.attachment, 0, 0, &offered),
+		amph_session_give(session, share, 64, 64, false, 0, 0),
+		amph_session_return(session, share, 0, 64, 0, 0),
+		amph_session_pass(session, share, session, share, 0, 64, 0, 0),
+		amph_session_release(session, share, 0),
+		amph_session_request(session, &request, 0, &id),
+		amph_session_deny(session, 1, 0, 0),
+		amph_session_close(session, 0),
+		amph_session_wait_share(session, share, AMPH_SHARE_ACCEPTED, 0),
+		amph_session_wait_range(session, share, 0, 64, true, 0),
+	};
+
+	for (size_t i = 0; i < sizeof(results) / sizeof(results[0]); i++)
+		if (results[i] != -EPERM)
+			return (int)i + 1;
+	amph_session_lose(session, -EIO, "the child's wish");
+	amph_session_receive(session, &raw, sizeof(raw), -1);
+	return session->state != AMPH_SESSION_OPEN || mains.logged != logged ||
+	       mains.end.count != 1 || peers.end.count || session->count.received != 1 ||
+	       mains.target.target.state != AMPH_TARGET_ALIVE;
+}
+
+static void a_child_leaves_the_parents_session_alone(void **state)
+{
+	struct amph_share *share;
+	int status;
+	pid_t child;
+	(void)state;
+
+	open_pair();
+	share = share_buffer(AMPH_DEVICE_READS_WRITES);
+	assert_int_equal(amph_session_give(&mains.session, share, 0, 64, false, 0, 0), 0);
+	settle(&mains, &peers);
+	assert_int_equal(amph_session_return(&peers.session, &peers.shares[0], 0, 64, 0, 0), 0);
+	mains.session.count.received = 1;
+	child = fork();
+	if (!child)
+		_exit(use_in_child(share));
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	assert_int_equal(amph_session_poll(&mains.session, 0), 1);
+	assert_int_equal(last_event(&mains)->what, 'T');
+}
+
+static void a_child_takes_no_message_from_the_parents_socket(void **state)
+{
+	struct amph_channel_socket channel;
+	char message = 1;
+	int ends[2], status;
+	pid_t child;
+	(void)state;
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends), 0);
+	assert_int_equal(amph_channel_socket_init(&channel, ends[0]), 0);
+	assert_int_equal(send(ends[1], &message, 1, 0), 1);
+	child = fork();
+	if (!child)
+		_exit(amph_channel_poll(&channel.channel, 0) != -EPERM ||
+		      amph_channel_send(&channel.channel, &message, 1, -1, 0) != -EPERM);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	assert_int_equal(amph_channel_poll(&channel.channel, 0), 1);
+	amph_channel_socket_close(&channel);
+	close(ends[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -376,6 +458,8 @@ int main(void)
 		cmocka_unit_test(a_refusal_of_what_is_to_be_passed_ends_the_pass),
 		cmocka_unit_test(an_import_takes_no_name_away),
 		cmocka_unit_test(nor_does_a_buffer_stand_in_an_imports_way),
+		cmocka_unit_test(a_child_leaves_the_parents_session_alone),
+		cmocka_unit_test(a_child_takes_no_message_from_the_parents_socket),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

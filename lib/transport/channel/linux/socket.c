@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include <amphora/channel.h>
+#include <amphora/fork.h>
 
 #include "transport/channel/linux/wait.h"
 
@@ -42,6 +43,8 @@ static int send_message(struct amph_channel *channel, const void *message, uint3
 		struct cmsghdr align;
 	} control;
 
+	if (self->fork_generation != amph_fork_generation())
+		return -EPERM;
 	if (self->fd < 0)
 		return -ENOTCONN;
 	/* a message of no bytes would look like the end of the connection */
@@ -136,6 +139,9 @@ static int poll_messages(struct amph_channel *channel, uint64_t deadline)
 	struct amph_channel_socket *self = (struct amph_channel_socket *)channel;
 	int count = 0;
 
+	/* a message is taken once: it is the parent's */
+	if (self->fork_generation != amph_fork_generation())
+		return -EPERM;
 	while (count < BATCH) {
 		int got = self->fd < 0 ? -ENOTCONN : receive_one(self);
 
@@ -171,7 +177,9 @@ int amph_channel_socket_init_checked(struct amph_channel_socket *channel, int fd
 	    getpeername(fd, (struct sockaddr *)&peer, &size) || fcntl(fd, F_SETFD, FD_CLOEXEC))
 		return -EINVAL;
 	*channel = (struct amph_channel_socket){
-		.channel = {.ops = &ops, .message_max = AMPH_CHANNEL_SOCKET_MAX}, .fd = fd};
+		.channel = {.ops = &ops, .message_max = AMPH_CHANNEL_SOCKET_MAX},
+		.fd = fd,
+		.fork_generation = amph_fork_generation()};
 	return 0;
 }
 
