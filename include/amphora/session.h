@@ -186,7 +186,8 @@ struct amph_session_config {
 	bool handles; /* offers carry the buffer's fd: the target is a process, the channel a socket */
 	/* imports: what the home's side is like for the CPU's caches */
 	const struct amph_cache_ops *cache;
-	uint32_t cache_line; /* this side's largest line, told to the peer; 0 or 1: coherent */
+	/* this side's largest line, told to the peer; 0 or 1: coherent, and -EINVAL with `cache` */
+	uint32_t cache_line;
 	void *user;
 };
 

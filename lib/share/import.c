@@ -47,13 +47,17 @@ static int import_buffer(struct amph_session *session, struct amph_share *share)
 	error = amph_shm_import(config->memory, &share->import_shm, &storage, share->name,
 				share->size, share->flags, share->va, share->segments_received,
 				&session->home, share->direction, &share->import_attachment);
+	/* both sides hold to what the home has said, if that keeps whole lines apart */
+	if (!error && share->granule < share->import_attachment.granule) {
+		amph_shm_put(&share->import_shm);
+		error = -EINVAL;
+	}
 	if (error) {
 		if (windows->unmap)
 			windows->unmap(windows->argument, share->va, share->size);
 		share->va = NULL;
 		return error;
 	}
-	/* both sides hold to what the home has said */
 	share->import_attachment.granule = share->granule;
 	share->attachment = &share->import_attachment;
 	share->shm = &share->import_shm;

@@ -26,6 +26,10 @@ static int check_config(struct amph_session *session)
 	if (line & (line - 1) || line > 4096)
 		return amph_refuse(&session->why, -EINVAL,
 				   "the cache line is not a power of two up to 4096", line, 4096);
+	/* the home goes by what it is told: with caches but no line the sides would share lines */
+	if (config->cache && line <= 1)
+		return amph_refuse(&session->why, -EINVAL, "cache hooks without a cache line", line,
+				   2);
 	if (config->channel->message_max < WIRE_MESSAGE_LEAST)
 		return amph_refuse(&session->why, -EMSGSIZE, "the channel's messages are too short",
 				   config->channel->message_max, WIRE_MESSAGE_LEAST);

@@ -17,6 +17,8 @@
 
 #include <cmocka.h>
 
+#include <amphora/cache.h>
+
 #include "share/raw.h"
 
 #define MILLISECOND 1000000u
@@ -444,6 +446,54 @@ static void a_child_takes_no_message_from_the_parents_socket(void **state)
 	close(ends[1]);
 }
 
+/* --- cache lines --- */
+
+static int no_work(const void *va, size_t length)
+{
+	(void)va;
+	(void)length;
+	return 0;
+}
+
+static int no_invalidation(void *va, size_t length)
+{
+	(void)va;
+	(void)length;
+	return 0;
+}
+
+static const struct amph_cache_ops caches = {no_work, no_invalidation, no_invalidation};
+
+static void an_importer_with_caches_shares_no_line(void **state)
+{
+	struct amph_session_config config;
+	struct amph_session session;
+	(void)state;
+
+	open_pair();
+	config = peers.config;
+	config.cache = &caches;
+	for (config.cache_line = 0; config.cache_line < 2; config.cache_line++)
+		assert_int_equal(amph_session_init(&session, &config), -EINVAL);
+	assert_int_equal(amph_session_init(&session, &config), 0);
+	/* the CPU's own line is larger than the one it was told */
+	open_pair();
+	peers.session.config.cache = &caches;
+	peers.session.config.cache_line = 2;
+	peers.session.home.coherent = false;
+	peers.session.home.cache = &caches;
+	raw_offer(1)->granule = amph_cache_line() / 2;
+	amph_session_send(&mains.session, &raw, WIRE_OFFER, 1, -1, 0);
+	amph_session_poll(&peers.session, 0);
+	said_refuse(&peers, WIRE_INVALID);
+	assert_int_equal(peers.unmaps, 1);
+	assert_null(peers.memory.buffers);
+	raw_offer(1)->granule = amph_cache_line();
+	amph_session_send(&mains.session, &raw, WIRE_OFFER, 1, -1, 0);
+	amph_session_poll(&peers.session, 0);
+	assert_int_equal(peers.shares[0].state, AMPH_SHARE_ACCEPTED);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -460,6 +510,7 @@ int main(void)
 		cmocka_unit_test(nor_does_a_buffer_stand_in_an_imports_way),
 		cmocka_unit_test(a_child_leaves_the_parents_session_alone),
 		cmocka_unit_test(a_child_takes_no_message_from_the_parents_socket),
+		cmocka_unit_test(an_importer_with_caches_shares_no_line),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
