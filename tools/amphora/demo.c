@@ -60,7 +60,7 @@ static const struct argp_option option_list[] = {
 	 "AMPHORA_DRAM, AMPHORA_DRAM_DA, AMPHORA_DRAM_PA, AMPHORA_DA, AMPHORA_PA and AMPHORA_SIZE "
 	 "say where the picture is",
 	 0},
-	{"verbose", 'v', NULL, 0, "show the library's log", 0},
+	{"verbose", 'v', NULL, 0, "show the library's log and the firmware's trace", 0},
 	{0}};
 
 static error_t parse(int key, char *argument, struct argp_state *state)
@@ -384,6 +384,11 @@ static int work(struct job *job)
 	return status;
 }
 
+static void show_trace(struct coprocessor *coprocessor, const char *line)
+{
+	fprintf(stderr, "%s: %s\n", coprocessor->name, line);
+}
+
 /* Picks what was not asked for, and says which. */
 static int complete_options(struct options *options, char *path, uint32_t size)
 {
@@ -434,6 +439,7 @@ int command_demo(int count, char **arguments)
 	if (complete_options(&options, path, sizeof(path)))
 		return EXIT_USAGE;
 	job.options = &options;
+	job.coprocessor.on_trace = options.verbose ? show_trace : NULL;
 	int status = picture_open(&job.picture, options.input, job.report.error,
 				  sizeof(job.report.error));
 	if (status) {

@@ -74,17 +74,10 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 	}
 }
 
-static void show_trace(struct coprocessor *coprocessor)
+static void show_trace(struct coprocessor *coprocessor, const char *line)
 {
-	char text[1024];
-	uint32_t length;
-
-	while (!amph_rproc_trace(&coprocessor->rproc, text, sizeof(text), &length) && length) {
-		for (uint32_t i = 0; i < length; i++) /* the firmware's text goes to a terminal */
-			if ((unsigned char)text[i] < ' ' && text[i] != '\n' && text[i] != '\t')
-				text[i] = '?';
-		fwrite(text, 1, length, stdout);
-	}
+	(void)coprocessor;
+	puts(line);
 	fflush(stdout);
 }
 
@@ -107,7 +100,6 @@ static int watch(struct coprocessor *coprocessor, uint64_t deadline)
 			status = amph_rpmsg_poll_wait(&coprocessor->rpmsg, amph_deadline(POLL_MS));
 		else
 			status = amph_rproc_wait(&coprocessor->rproc, amph_deadline(POLL_MS));
-		show_trace(coprocessor);
 		if (status < 0 && status != -ETIMEDOUT)
 			return status;
 	}
@@ -143,6 +135,7 @@ int command_run(int count, char **arguments)
 		return EXIT_FAILED;
 	}
 	coprocessor.on_service = show_service;
+	coprocessor.on_trace = show_trace;
 	int status = coprocessor_start(&coprocessor, &soc, options.kind, SOC_ALONE,
 				       options.firmware, amph_deadline(START_DEADLINE));
 	if (status) {

@@ -199,6 +199,14 @@ static void part_of_dram(const struct soc *soc, struct amph_io *part, uint64_t o
 	*part = (struct amph_io){dram + offset, SOC_DRAM_PA + offset, SOC_DRAM_PA + offset, size};
 }
 
+static void trace_line(struct amph_rproc *rproc, const char *line)
+{
+	struct coprocessor *coprocessor = rproc->user;
+
+	if (coprocessor && coprocessor->on_trace)
+		coprocessor->on_trace(coprocessor, line);
+}
+
 static int init_rproc(struct coprocessor *coprocessor, uint32_t index)
 {
 	struct soc *soc = coprocessor->soc;
@@ -209,6 +217,7 @@ static int init_rproc(struct coprocessor *coprocessor, uint32_t index)
 		.regions = coprocessor->regions,
 		.region_count = 2,
 		.carveout = &soc->carveout,
+		.trace_line = trace_line,
 		.carveout_pa = SOC_DRAM_PA + SOC_CARVEOUT,
 		.features = AMPH_VIRTIO_RPMSG_F_NS | AMPH_VIRTIO_RING_F_EVENT_IDX,
 	};
@@ -297,8 +306,12 @@ int coprocessor_start(struct coprocessor *coprocessor, struct soc *soc, enum cop
 	coprocessor->kind = kind;
 	coprocessor->share_address = coprocessor->control_address = AMPH_RPMSG_ANY;
 	coprocessor->vdev = coprocessor->shared = false;
-	snprintf(coprocessor->name, sizeof(coprocessor->name), "%s-%" PRIu32,
-		 coprocessor_kind_name(kind), index);
+	if (index == SOC_ALONE)
+		snprintf(coprocessor->name, sizeof(coprocessor->name), "%s",
+			 coprocessor_kind_name(kind));
+	else
+		snprintf(coprocessor->name, sizeof(coprocessor->name), "%s-%" PRIu32,
+			 coprocessor_kind_name(kind), index);
 	if (firmware)
 		snprintf(coprocessor->firmware, sizeof(coprocessor->firmware), "%s", firmware);
 	else if (tool_find(demo_firmware(kind, index), coprocessor->firmware,

@@ -87,6 +87,8 @@ struct coprocessor {
 	/* a service was announced or withdrawn; may be NULL */
 	void (*on_service)(struct coprocessor *coprocessor, const char *name, uint32_t address,
 			   bool created);
+	/* a line of the firmware's trace; may be NULL; set it before the start */
+	void (*on_trace)(struct coprocessor *coprocessor, const char *line);
 	void *user;
 };
 

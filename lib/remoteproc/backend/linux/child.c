@@ -248,7 +248,8 @@ int amph_child_start(struct amph_child *child, const struct amph_child_plan *pla
 	int reported = -1, failed = 0;
 
 	*child = (struct amph_child){.mailbox = mailbox, .error_text = -1, .ended = -1};
-	int error = open_all(child, &launch, &reported);
+	int error = amph_time_now() >= plan->deadline ? -ETIMEDOUT
+						      : open_all(child, &launch, &reported);
 	if (!error) {
 		amph_lock_init(&child->lock);
 		error = start_keeper(child, &launch);
