@@ -565,6 +565,23 @@ static void a_target_that_is_off_leaves_clean_caches(void **state)
 	fixture_free(&f);
 }
 
+static void one_written_record_among_read_ones_invalidates_the_whole_take(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	open_incoherent(&f, AMPH_DEVICE_READS_WRITES, AMPH_DEVICE_READS, 0);
+	/* written first, only read behind it, and the other way round */
+	for (uint64_t written = 0; written <= 128; written += 128) {
+		assert_int_equal(amph_shm_sync_for_device(&f.to_a, written, 128, false), 0);
+		assert_int_equal(amph_shm_sync_for_device(&f.to_a, 128 - written, 128, true), 0);
+		memset(&cache, 0, sizeof(cache));
+		assert_int_equal(amph_shm_sync_for_cpu(&f.to_a, 0, 256), 0);
+		assert_cache(0, 0, 1);
+	}
+	fixture_free(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -589,6 +606,7 @@ int main(void)
 		cmocka_unit_test(a_granule_is_never_divided),
 		cmocka_unit_test(pass_between_different_coherence_is_refused),
 		cmocka_unit_test(a_target_that_is_off_leaves_clean_caches),
+		cmocka_unit_test(one_written_record_among_read_ones_invalidates_the_whole_take),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

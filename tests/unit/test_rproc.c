@@ -1254,6 +1254,21 @@ static void wrong_configuration_is_refused(void **state)
 	board_close(&board);
 }
 
+static void table_whose_bytes_are_not_those_of_its_address_is_refused(void **state)
+{
+	struct board board;
+
+	(void)state;
+	board_open(&board);
+	table_begin(&board.table, 0);
+	/* short enough for the first segment: address and size fit, but other bytes are there */
+	image_build(&board.image, 32, DA, board.table.words, board.table.size);
+	IMAGE_SET(&board.image, Shdr, 1, sh_addr, DA);
+	assert_int_equal(load_image(&board), -EINVAL);
+	assert_string_equal(board.rproc->why.what, "the resource table is in no segment");
+	board_close(&board);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -1290,6 +1305,7 @@ int main(void)
 		cmocka_unit_test(ring_of_an_impossible_size_is_refused),
 		cmocka_unit_test(image_loaded_elsewhere_gets_its_table_placed),
 		cmocka_unit_test(wrong_configuration_is_refused),
+		cmocka_unit_test(table_whose_bytes_are_not_those_of_its_address_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

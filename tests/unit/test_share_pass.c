@@ -480,6 +480,18 @@ static void a_request_refused_outright_is_answered(void **state)
 	assert_int_equal(last_event(&peers)->error, -ENOTSUP);
 }
 
+static void a_request_that_wraps_the_sum_is_past_the_quota(void **state)
+{
+	(void)state;
+	open_pair();
+	ask(4096);
+	assert_int_equal(mains.session.granted_size, 4096);
+	ask(UINT64_MAX - 4095);
+	assert_int_equal(last_event(&peers)->what, 'G');
+	assert_int_equal(last_event(&peers)->error, -EDQUOT);
+	assert_int_equal(mains.session.granted_size, 4096);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -494,6 +506,7 @@ int main(void)
 		cmocka_unit_test(the_quota_and_the_policy_decide),
 		cmocka_unit_test(requests_are_few_and_their_answers_real),
 		cmocka_unit_test(a_request_refused_outright_is_answered),
+		cmocka_unit_test(a_request_that_wraps_the_sum_is_past_the_quota),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

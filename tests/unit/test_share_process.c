@@ -154,12 +154,32 @@ static void only_a_buffer_with_an_fd_is_offered_with_one(void **state)
 			 -EIO);
 }
 
+static void an_fd_that_comes_after_the_own_goodbye_is_closed(void **state)
+{
+	int fd = memory_fd(F_SEAL_SHRINK);
+	(void)state;
+
+	open_pair();
+	assert_int_equal(amph_session_close(&peers.session, 0), -ETIMEDOUT);
+	assert_int_equal(peers.session.state, AMPH_SESSION_CLOSING);
+	raw_offer(9)->flags = WIRE_OFFER_HANDLE;
+	raw.header = (struct wire_header){.type = WIRE_OFFER,
+					  .length = (uint16_t)amph_wire_length(WIRE_OFFER, 1),
+					  .sequence = peers.session.received + 1,
+					  .from = mains.session.epoch,
+					  .to = peers.session.epoch};
+	amph_session_receive(&peers.session, &raw, raw.header.length, fd);
+	assert_int_equal(peers.session.state, AMPH_SESSION_CLOSING);
+	assert_int_equal(fcntl(fd, F_GETFD), -1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_fd_is_mapped_or_refused_and_closed),
 		cmocka_unit_test(no_message_leaves_an_fd_behind),
 		cmocka_unit_test(only_a_buffer_with_an_fd_is_offered_with_one),
+		cmocka_unit_test(an_fd_that_comes_after_the_own_goodbye_is_closed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -91,11 +91,28 @@ static void lengths_that_add_up_only_modulo_2_64_never_reach_the_window_hook(voi
 	assert_int_equal(peers.shares[0].state, AMPH_SHARE_FREE);
 }
 
+static void a_length_that_wraps_the_sum_back_is_refused(void **state)
+{
+	/* the first fits; with the second the sum wraps to less; with the third it is the size */
+	const struct wire_segment wrapping[] = {
+		{ARENA_DA, 2048}, {0, UINT64_MAX - 1023}, {ARENA_DA + 1024, 3072}};
+	(void)state;
+
+	open_pair();
+	peers.session.config.windows.map = map_anything;
+	mapped = 0;
+	say_offer(3, wrapping, 3);
+	assert_int_equal(mapped, 0);
+	said_refuse(&peers, WIRE_MALFORMED);
+	assert_int_equal(peers.shares[0].state, AMPH_SHARE_FREE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(more_segments_than_are_left_are_refused_and_not_stored),
 		cmocka_unit_test(lengths_that_add_up_only_modulo_2_64_never_reach_the_window_hook),
+		cmocka_unit_test(a_length_that_wraps_the_sum_back_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
