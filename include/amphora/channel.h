@@ -102,6 +102,7 @@ void amph_channel_socket_close(struct amph_channel_socket *channel);
 struct amph_channel_rpmsg_device {
 	struct amph_channel channel;
 	int fd; /* owned; -1 once closed */
+	uint32_t fork_generation; /* a forked child's calls are -EPERM */
 };
 
 /*

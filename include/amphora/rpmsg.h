@@ -4,6 +4,7 @@
  * Transport layer; freestanding; knows virtqueue.h and the platform, no buffers of the memory layer.
  * Wire-compatible with Linux's virtio_rpmsg_bus, OpenAMP and rpmsg-lite.
  *
+ * In a forked child every call is refused with -EPERM: the rings are the parent's.
  * One thread at a time for one device and its endpoints. Kicks may come from anywhere: they only
  * make the caller poll. Everything read from shared memory is read once and checked first.
  */
@@ -97,6 +98,7 @@ struct amph_rpmsg {
 	uint16_t spare; /* first of the transmit buffers that are ours and unused */
 	/* 0; -EPROTO after the peer broke a ring's rules: dead until init; -ENOTCONN once closed */
 	int fault;
+	uint32_t fork_generation;
 	struct {
 		uint32_t sent, received;
 		uint32_t dropped; /* for an address that no endpoint has */

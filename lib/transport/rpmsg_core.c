@@ -3,6 +3,7 @@
  * RPMsg, what both roles share: set-up, the way of a received message, the end. Transport layer.
  * A message's header is copied out once and checked; the payload stays where it is.
  */
+#include <amphora/fork.h>
 #include <amphora/order.h>
 
 #include "rpmsg_internal.h"
@@ -28,13 +29,19 @@ int amph_rpmsg_prepare(struct amph_rpmsg *rpmsg, const struct amph_rpmsg_config 
 				     .transmit = &rpmsg->queues[role == AMPH_RPMSG_MAIN],
 				     .next_address = RPMSG_DYNAMIC_FIRST,
 				     .delivering = AMPH_RPMSG_NONE,
-				     .spare = AMPH_RPMSG_NONE};
+				     .spare = AMPH_RPMSG_NONE,
+				     .fork_generation = amph_fork_generation()};
 	return 0;
 }
 
 void amph_rpmsg_close(struct amph_rpmsg *rpmsg)
 {
 	rpmsg->fault = -ENOTCONN;
+}
+
+int amph_rpmsg_unusable(const struct amph_rpmsg *rpmsg)
+{
+	return rpmsg->fork_generation != amph_fork_generation() ? -EPERM : rpmsg->fault;
 }
 
 int amph_rpmsg_check(struct amph_rpmsg *rpmsg, int error)
@@ -111,6 +118,8 @@ int amph_rpmsg_poll(struct amph_rpmsg *rpmsg)
 	struct amph_virtqueue *queue = rpmsg->receive;
 	uint32_t count = 0;
 
+	if (amph_rpmsg_unusable(rpmsg))
+		return amph_rpmsg_unusable(rpmsg);
 	if (rpmsg->delivering != AMPH_RPMSG_NONE)
 		return -EBUSY;
 	while (count < queue->vring.count && !rpmsg->fault) {

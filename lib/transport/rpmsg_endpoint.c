@@ -56,8 +56,8 @@ int amph_rpmsg_endpoint_create(struct amph_rpmsg *rpmsg, struct amph_rpmsg_endpo
 {
 	int error;
 
-	if (rpmsg->fault)
-		return rpmsg->fault;
+	if (amph_rpmsg_unusable(rpmsg))
+		return amph_rpmsg_unusable(rpmsg);
 	if (!receiver)
 		return -EINVAL;
 	if (announce && !rpmsg->config.name_service)

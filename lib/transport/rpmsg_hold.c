@@ -30,8 +30,8 @@ int amph_rpmsg_release(struct amph_rpmsg *rpmsg, const void *data)
 	uint32_t id = 0;
 	int error;
 
-	if (rpmsg->fault)
-		return rpmsg->fault;
+	if (amph_rpmsg_unusable(rpmsg))
+		return amph_rpmsg_unusable(rpmsg);
 	while (id < queue->vring.count && !is_in(rpmsg, &queue->slots[id], RPMSG_HELD, data))
 		id++;
 	if (id == queue->vring.count)

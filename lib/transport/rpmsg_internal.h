@@ -56,6 +56,9 @@ int amph_rpmsg_prepare(struct amph_rpmsg *rpmsg, const struct amph_rpmsg_config 
 /* The endpoint of an address, or NULL. */
 struct amph_rpmsg_endpoint *amph_rpmsg_find(const struct amph_rpmsg *rpmsg, uint32_t address);
 
+/* 0; the fault that ended the device; or -EPERM in a forked child: the rings are the parent's. */
+int amph_rpmsg_unusable(const struct amph_rpmsg *rpmsg);
+
 /* Makes the device dead when a queue's call said so; gives the error on. */
 int amph_rpmsg_check(struct amph_rpmsg *rpmsg, int error);
 

@@ -35,8 +35,8 @@ int amph_rpmsg_send_loan(struct amph_rpmsg_endpoint *endpoint, struct amph_rpmsg
 {
 	struct amph_rpmsg *rpmsg = endpoint->rpmsg;
 
-	if (rpmsg->fault)
-		return rpmsg->fault;
+	if (amph_rpmsg_unusable(rpmsg))
+		return amph_rpmsg_unusable(rpmsg);
 	if (!is_loan(rpmsg, loan))
 		return -EINVAL;
 	if (destination == AMPH_RPMSG_ANY)
@@ -51,8 +51,8 @@ int amph_rpmsg_send_loan(struct amph_rpmsg_endpoint *endpoint, struct amph_rpmsg
 
 int amph_rpmsg_give_back(struct amph_rpmsg *rpmsg, struct amph_rpmsg_loan *loan)
 {
-	if (rpmsg->fault)
-		return rpmsg->fault;
+	if (amph_rpmsg_unusable(rpmsg))
+		return amph_rpmsg_unusable(rpmsg);
 	if (!is_loan(rpmsg, loan))
 		return -EINVAL;
 	amph_rpmsg_put_spare(rpmsg, loan->id);

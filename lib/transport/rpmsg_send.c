@@ -37,8 +37,8 @@ static int take(struct amph_rpmsg *rpmsg)
 	uint32_t length;
 	int got;
 
-	if (rpmsg->fault)
-		return rpmsg->fault;
+	if (amph_rpmsg_unusable(rpmsg))
+		return amph_rpmsg_unusable(rpmsg);
 	if (id != AMPH_RPMSG_NONE) {
 		rpmsg->spare = rpmsg->transmit->slots[id].next;
 		return id;
@@ -94,8 +94,8 @@ int amph_rpmsg_send_to(struct amph_rpmsg_endpoint *endpoint, uint32_t destinatio
 	struct amph_rpmsg *rpmsg = endpoint->rpmsg;
 	int id;
 
-	if (rpmsg->fault)
-		return rpmsg->fault;
+	if (amph_rpmsg_unusable(rpmsg))
+		return amph_rpmsg_unusable(rpmsg);
 	if (length > rpmsg->config.buffer_size - AMPH_RPMSG_HEADER)
 		return -EMSGSIZE;
 	if (destination == AMPH_RPMSG_ANY)

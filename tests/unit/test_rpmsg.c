@@ -3,6 +3,9 @@
  * RPMsg, both roles in one thread: messages, back-pressure, loans, holds, endpoints, the end.
  * What a lying peer can do is in test_rpmsg_lies.c.
  */
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -906,6 +909,33 @@ static void a_peer_takes_and_sends_no_more_than_its_buffer_size(void **state)
 	close_fixture(&f);
 }
 
+static void a_forked_child_is_refused_and_the_parent_goes_on(void **state)
+{
+	struct amph_rpmsg_loan loan;
+	struct fixture f;
+	int status;
+
+	(void)state;
+	open_sized(&f, 8, SIZE);
+	assert_int_equal(send(&f, 0, "one", 3), 0);
+	pid_t child = fork();
+	if (!child) {
+		struct amph_rpmsg *rpmsg = &f.sides[1]->rpmsg;
+
+		_exit(amph_rpmsg_poll(rpmsg) == -EPERM && send(&f, 1, "x", 1) == -EPERM &&
+				      amph_rpmsg_loan(rpmsg, &loan, 0) == -EPERM &&
+				      amph_rpmsg_release(rpmsg, "x") == -EPERM
+			      ? 0
+			      : 1);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+	assert_int_equal(poll_side(&f, 1), 1);
+	assert_int_equal(f.inboxes[1].length, 3);
+	close_fixture(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -930,6 +960,7 @@ int main(void)
 		cmocka_unit_test(held_messages_stay_until_released_in_any_order),
 		cmocka_unit_test(a_message_released_in_its_receiver_goes_back_once),
 		cmocka_unit_test(a_release_rings_a_waiting_sender),
+		cmocka_unit_test(a_forked_child_is_refused_and_the_parent_goes_on),
 		cmocka_unit_test(a_receiver_must_not_poll),
 		cmocka_unit_test(endpoints_come_and_go_in_receivers),
 		cmocka_unit_test(addresses_are_unique_and_dynamic_ones_start_at_1024),

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include <amphora/channel.h>
+#include <amphora/fork.h>
 #include <amphora/time.h>
 
 #include "transport/channel/linux/wait.h"
@@ -33,6 +34,8 @@ static int send_message(struct amph_channel *channel, const void *message, uint3
 {
 	struct amph_channel_rpmsg_device *self = (struct amph_channel_rpmsg_device *)channel;
 
+	if (self->fork_generation != amph_fork_generation())
+		return -EPERM;
 	if (self->fd < 0)
 		return -ENOTCONN;
 	if (handle >= 0)
@@ -78,6 +81,8 @@ static int poll_messages(struct amph_channel *channel, uint64_t deadline)
 	struct amph_channel_rpmsg_device *self = (struct amph_channel_rpmsg_device *)channel;
 	int count = 0;
 
+	if (self->fork_generation != amph_fork_generation())
+		return -EPERM;
 	while (count < BATCH) {
 		int got = self->fd < 0 ? -ENOTCONN : receive_one(self);
 
@@ -135,7 +140,9 @@ int amph_channel_rpmsg_device_init_checked(struct amph_channel_rpmsg_device *cha
 	    fcntl(fd, F_SETFD, FD_CLOEXEC))
 		return -EINVAL;
 	*channel = (struct amph_channel_rpmsg_device){
-		.channel = {.ops = &ops, .message_max = AMPH_CHANNEL_RPMSG_DEVICE_MAX}, .fd = fd};
+		.channel = {.ops = &ops, .message_max = AMPH_CHANNEL_RPMSG_DEVICE_MAX},
+		.fd = fd,
+		.fork_generation = amph_fork_generation()};
 	return 0;
 }
 
