@@ -23,9 +23,9 @@ const struct amph_io *board_dram(void);
 
 /*
  * What this firmware itself lives on in that memory: its image, the table, the trace. Never lent to
- * anybody. Returns how many.
+ * anybody. *first: the first of them. Returns how many.
  */
-uint32_t board_own(const struct amph_io **own);
+uint32_t board_own(const struct amph_io **first);
 
 /* How this processor's caches are kept in step with the main processor; NULL: by hardware. */
 const struct amph_cache_ops *board_cache(void);

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
@@ -199,6 +200,39 @@ static int attack(int socket, pid_t victim, bool read_only)
 		return line;
 	snprintf(path, sizeof(path), "/proc/%d/fd/%d", victim, theirs);
 	return try_reopened(path, read_only);
+}
+
+/* Without root's rights not even the opening for writing succeeds. */
+static void read_only_memory_is_not_opened_anew_for_writing(void **state)
+{
+	struct place p;
+	char path[64];
+	int status;
+
+	(void)state;
+	pid_t child = fork();
+	assert_true(child >= 0);
+	if (!child) {
+		int fd;
+
+		/* without the rights of root, yet with a /proc of its own */
+		if (!geteuid() && (setgid(65534) || setuid(65534) || prctl(PR_SET_DUMPABLE, 1)))
+			_exit(2);
+		place_init(&p);
+		if (place_open(&p, SIZE, AMPH_SHM_READ_ONLY))
+			_exit(3);
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", (int)p.shm.handle);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		if (fd < 0)
+			_exit(4);
+		_exit(open(path, O_RDWR | O_CLOEXEC) == -1 && errno == EACCES &&
+				      open(path, O_WRONLY | O_CLOEXEC) == -1 && errno == EACCES
+			      ? 0
+			      : 5);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
 }
 
 /* Runs the attacker against a buffer with these flags and gives its exit status back. */
@@ -662,6 +696,7 @@ static void memory_without_a_safe_fd_is_not_passed_on(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(read_only_memory_is_not_opened_anew_for_writing),
 		cmocka_unit_test(a_read_only_buffer_stands_every_attack),
 		cmocka_unit_test(no_buffer_can_be_resized_or_sealed_further),
 		cmocka_unit_test(a_memfd_buffer_is_zero_mapped_sealed_and_gone_after),

@@ -72,9 +72,9 @@ const struct amph_io *board_dram(void)
 }
 
 /* Trace and table are in the image. */
-uint32_t board_own(const struct amph_io **own)
+uint32_t board_own(const struct amph_io **first)
 {
-	*own = &image;
+	*first = &image;
 	return 1;
 }
 

@@ -70,7 +70,10 @@ static int map_and_seal(struct amph_shm *shm, int fd, uint64_t length)
 				   length, 0);
 	if (shm->flags & AMPH_SHM_READ_ONLY)
 		seals |= F_SEAL_FUTURE_WRITE;
-	if (madvise(va, (size_t)length, MADV_DONTFORK) || fcntl(fd, F_ADD_SEALS, seals)) {
+	/* the mode refuses to open it anew for writing, but to root; the seals refuse the writing */
+	if (madvise(va, (size_t)length, MADV_DONTFORK) ||
+	    (shm->flags & AMPH_SHM_READ_ONLY && fchmod(fd, 0444)) ||
+	    fcntl(fd, F_ADD_SEALS, seals)) {
 		int error = errno;
 
 		munmap(va, (size_t)length);
