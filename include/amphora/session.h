@@ -143,7 +143,9 @@ struct amph_session_events {
 			uint64_t length, uint64_t cookie);
 	/*
 	 * Home: a range (or a piece of it) that was passed from this share was returned and given
-	 * to the other (error 0), or is the CPU's, because of error.
+	 * to the other (error 0), or is the CPU's, because of error. When the other side refused to
+	 * have it, or returned it in another piece (-ERANGE: the range is then that of the pass), the
+	 * pass is over: what else that side has of it comes by `taken`.
 	 */
 	void (*passed)(struct amph_session *session, struct amph_share *share, uint64_t offset,
 		       uint64_t length, uint64_t cookie, int error);

@@ -341,12 +341,10 @@ static void receive_rejected(struct amph_session *session, struct amph_share *sh
 		return; /* never given: a refusal of nothing */
 	if (amph_session_awaits(share, reject->offset, reject->length)) {
 		/* it never had what it was asked to return onward: the pass is over */
-		struct amph_share_pass pass = share->pass;
-
 		share->pass.returned = NULL;
 		if (events && events->passed)
-			events->passed(session, share, pass.offset, pass.length, pass.cookie,
-				       error);
+			events->passed(session, share, reject->offset, reject->length,
+				       share->pass.cookie, error);
 		if (session->state != AMPH_SESSION_OPEN)
 			return;
 	}

@@ -139,6 +139,17 @@ static void write_trace(const struct board *board, const uint8_t *image, size_t 
 			memcpy(va, image + size - length, length);
 }
 
+/* What reaches an application's log is printable, whatever the firmware wrote. */
+static void check_line(struct amph_rproc *rproc, const char *line)
+{
+	size_t length = strlen(line);
+
+	(void)rproc;
+	require(length < AMPH_RPROC_LINE_MAX);
+	for (size_t i = 0; i < length; i++)
+		require(line[i] == '\t' || (line[i] >= ' ' && line[i] <= '~'));
+}
+
 static void use(struct board *board, const uint8_t *image, size_t size)
 {
 	static struct amph_virtqueue_slot storage[2][SLOTS];
@@ -162,6 +173,11 @@ static void use(struct board *board, const uint8_t *image, size_t size)
 	for (int i = 0; i < 3; i++)
 		if (!amph_rproc_trace(rproc, text, sizeof(text), &length))
 			require(length <= sizeof(text));
+	/* from here on by lines: by hand, while waiting, and the last words in the stop */
+	require(amph_rproc_trace_lines(rproc) == -ENOENT);
+	rproc->config.trace_line = check_line;
+	write_trace(board, image, size);
+	require((amph_rproc_trace_lines(rproc) == 0) == (rproc->table.trace_count != 0));
 	require(amph_rproc_wait(rproc, 0) == -ETIMEDOUT);
 }
 

@@ -482,7 +482,7 @@ static void act_pass(struct script *script)
 
 	honest.end.fail = what & 4 ? -ETIMEDOUT : 0;
 	if (what & 8)
-		amph_session_lose(&second.session, -EIO, "by the script");
+		amph_session_lose(&second.session, what & 0x10 ? 0 : -EIO, "by the script");
 	amph_session_pass(&honest.session, &honest.shares[which % SIDE_SHARES], to,
 			  &shares[which / SIDE_SHARES % SIDE_SHARES], offset, length, 6, 0);
 	honest.end.fail = 0;
@@ -625,7 +625,7 @@ static void control(struct script *script)
 		surprise = what & 8 ? GIVE_UP : WAIT;
 		break;
 	default:
-		amph_session_lose(&second.session, -EIO, "by the script");
+		amph_session_lose(&second.session, what & 8 ? 0 : -EIO, "by the script");
 		break;
 	}
 }

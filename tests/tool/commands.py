@@ -145,14 +145,14 @@ class Commands(unittest.TestCase):
         for number in (signal.SIGKILL, signal.SIGTERM, signal.SIGINT):
             process = self.start("demo", "--coprocessor", COPROCESSOR, "--input",
                                  self.path("in.png"), "--output", self.path("out.png"),
-                                 "--after-give", "echo given; sleep 61; true")
+                                 "--after-give", "echo given; sleep 61.%d; true" % os.getpid())
             self.assertEqual(process.stdout.readline(), "given\n")
             pids = [pid for pid in children(process.pid)]
             self.assertGreaterEqual(len(pids), 2)
             process.send_signal(number)
             self.assertEqual(process.wait(10), -number)
             self.assertTrue(wait_until(lambda: not any(map(alive, pids))), number)
-            self.assertTrue(wait_until(lambda: not running(b"sleep\x0061\0")), number)
+            self.assertTrue(wait_until(lambda: not running(b"sleep\x0061.%d\0" % os.getpid())), number)
         self.assertEqual(os.listdir(self.folder.name), ["in.png"])
         left = (set(os.listdir("/tmp")) | set(os.listdir("/dev/shm"))) - before
         self.assertFalse([name for name in left if re.search("amph|qemu|edge", name)])

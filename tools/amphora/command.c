@@ -11,60 +11,50 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static volatile pid_t group; /* in the keeper: the command's processes */
-
-static void end_group(int number)
+static void be_shell(const char *text, pid_t keeper, const sigset_t *signals)
 {
-	(void)number;
-	if (group > 0)
-		kill(-group, SIGKILL);
-	_exit(128 + SIGKILL);
-}
-
-static void be_shell(const char *text, pid_t keeper)
-{
-	static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
-
-	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
-		signal(numbers[i], SIG_DFL);
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) || getppid() != keeper)
 		_exit(127);
 	setpgid(0, 0);
+	sigprocmask(SIG_SETMASK, signals, NULL);
 	execl("/bin/sh", "sh", "-c", text, (char *)NULL);
 	_exit(127);
 }
 
-/* Waits for the shell; ends everything when the demo is gone or says so. */
+/*
+ * Waits for the shell's end, and for the demo's, which comes as a signal; whatever comes first, then
+ * ends all processes of the command. Signals are waited for, not handled.
+ */
 static void be_keeper(const char *text, pid_t demo)
 {
-	static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
-	struct sigaction action = {.sa_handler = end_group};
-	sigset_t block, before;
-	int status;
+	static const int numbers[] = {SIGTERM, SIGINT, SIGHUP, SIGCHLD};
+	sigset_t wanted, before;
+	int number = 0, status = 0;
+	pid_t shell, ended;
 
-	sigemptyset(&block);
-	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
-		sigaddset(&block, numbers[i]);
-	sigprocmask(SIG_BLOCK, &block, &before); /* until there is a group to end */
-	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
-		sigaction(numbers[i], &action, NULL);
+	sigemptyset(&wanted);
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		sigaddset(&wanted, numbers[i]);
+		signal(numbers[i], SIG_DFL);
+	}
+	sigprocmask(SIG_BLOCK, &wanted, &before);
 	if (prctl(PR_SET_PDEATHSIG, SIGTERM) || getppid() != demo)
 		_exit(127);
 	pid_t keeper = getpid();
-	pid_t shell = fork();
-	if (!shell) {
-		sigprocmask(SIG_SETMASK, &before, NULL);
-		be_shell(text, keeper);
-	}
+	shell = fork();
+	if (!shell)
+		be_shell(text, keeper, &before);
 	if (shell < 0)
 		_exit(127);
 	setpgid(shell, shell); /* the shell does so too: whoever comes first */
-	group = shell;
-	sigprocmask(SIG_SETMASK, &before, NULL);
-	while (waitpid(shell, &status, 0) < 0)
-		if (errno != EINTR)
-			_exit(127);
-	kill(-shell, SIGKILL); /* what it left in the background */
+	do {
+		ended = waitpid(shell, &status, WNOHANG);
+		if (!ended)
+			number = sigwaitinfo(&wanted, NULL);
+	} while (!ended && (number == SIGCHLD || number < 0));
+	kill(-shell, SIGKILL); /* also what it left in the background */
+	if (ended != shell)
+		_exit(128 + SIGKILL);
 	_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
 }
 
