@@ -332,55 +332,71 @@ static int close_buffer(struct job *job)
 	return status;
 }
 
-static int work(struct job *job)
+static int read_picture(struct job *job, uint64_t *since)
 {
-	uint64_t since = amph_time_now();
-	struct coprocessor *coprocessor = &job->coprocessor;
-	int status = soc_open(&job->soc);
+	tool_progress_begin("reading");
+	int status = picture_decode(&job->picture, job->shm.va, tool_progress, job->report.error,
+				    sizeof(job->report.error));
+	tool_progress_end();
+	report_step(&job->report, "read", since);
+	return status ? -EBADMSG : 0; /* the input's fault, whatever libpng met */
+}
 
+/* What is done with a coprocessor that is up. */
+static int work_with(struct job *job, uint64_t *since)
+{
+	int status =
+		coprocessor_share(&job->coprocessor, &events, 0, job, amph_deadline(STEP_DEADLINE));
+
+	report_step(&job->report, "session", since);
+	tool_progress_end();
+	if (!status)
+		status = attach_and_offer(job);
+	report_step(&job->report, "offer", since);
 	if (status)
 		return status;
-	status = open_buffer(job);
+	describe_buffer(job);
+	status = give_and_take_back(job, since);
+	return status ? status : verify_and_write(job, since);
+}
+
+/* The buffer's whole life beside the coprocessor's. */
+static int work_in(struct job *job)
+{
+	struct coprocessor *coprocessor = &job->coprocessor;
+	uint64_t since = amph_time_now();
+	int status = open_buffer(job);
+
+	if (!status)
+		status = read_picture(job, &since);
+	if (status)
+		return status;
+	tool_progress_begin("starting the coprocessor");
+	status = coprocessor_start(coprocessor, &job->soc, job->options->kind, 0, NULL,
+				   amph_deadline(STEP_DEADLINE));
+	report_step(&job->report, "start", &since);
 	if (!status) {
-		tool_progress_begin("reading");
-		status = picture_decode(&job->picture, job->shm.va, tool_progress,
-					job->report.error, sizeof(job->report.error));
-		tool_progress_end();
-		report_step(&job->report, "read", &since);
-		if (status)
-			status = -EBADMSG; /* the input's fault, whatever libpng met */
+		status = work_with(job, &since);
+		job->report.messages = coprocessor->tap.messages;
+		job->report.message_bytes = coprocessor->tap.bytes;
+		job->report.picture_bytes = coprocessor->tap.other_bytes;
+		status = finish(job, status);
+		report_step(&job->report, "stop", &since);
 	}
+	int closed = close_buffer(job);
+	return status ? status : closed;
+}
+
+static int work(struct job *job)
+{
+	int status = soc_open(&job->soc);
+
 	if (!status) {
-		tool_progress_begin("starting the coprocessor");
-		status = coprocessor_start(coprocessor, &job->soc, job->options->kind, 0, NULL,
-					   amph_deadline(STEP_DEADLINE));
-		report_step(&job->report, "start", &since);
-		if (!status) {
-			status = coprocessor_share(coprocessor, &events, 0, job,
-						   amph_deadline(STEP_DEADLINE));
-			report_step(&job->report, "session", &since);
-			tool_progress_end();
-			if (!status)
-				status = attach_and_offer(job);
-			report_step(&job->report, "offer", &since);
-			if (!status) {
-				describe_buffer(job);
-				status = give_and_take_back(job, &since);
-			}
-			if (!status)
-				status = verify_and_write(job, &since);
-			job->report.messages = coprocessor->tap.messages;
-			job->report.message_bytes = coprocessor->tap.bytes;
-			job->report.picture_bytes = coprocessor->tap.other_bytes;
-			status = finish(job, status);
-			report_step(&job->report, "stop", &since);
-		}
-		int closed = close_buffer(job);
-		status = status ? status : closed;
+		status = work_in(job);
+		soc_close(&job->soc);
 	}
-	if (!job->report.error[0] && status)
+	if (status && !job->report.error[0])
 		snprintf(job->report.error, sizeof(job->report.error), "%s", job->soc.error);
-	soc_close(&job->soc);
 	return status;
 }
 

@@ -138,18 +138,19 @@ static int return_all(struct amph_session *session, struct amph_share *share, ui
 		      uint32_t status)
 {
 	const struct amph_range *held = held_from(share->shm, 0);
-	int error = 0;
 
-	while (held && !error) {
+	while (held) {
 		const struct amph_range range = *held; /* the record changes with the return */
+		bool more = held_from(share->shm, range.offset + range.length);
+		int error = amph_session_return(session, share, range.offset, range.length,
+						operation << 56 | (more ? EDGE_MORE : status),
+						amph_deadline(RETURN_MS));
 
+		if (error)
+			return error;
 		held = held_from(share->shm, range.offset + range.length);
-		error = amph_session_return(session, share, range.offset, range.length,
-					    operation << 56 | (held ? EDGE_MORE : status),
-					    amph_deadline(RETURN_MS));
-		held = error ? NULL : held_from(share->shm, range.offset + range.length);
 	}
-	return error;
+	return 0;
 }
 
 /* The work is done at once; all that is held of the buffer goes back with its status. */
