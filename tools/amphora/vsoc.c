@@ -33,7 +33,11 @@ struct options {
 	char **command; /* NULL-terminated */
 	const char *firmware; /* NULL: the demo's */
 	const char *share; /* a folder, or NULL */
-	bool debug_kernel, verbose;
+	const char *append; /* to the kernel's command line, or NULL */
+	const char *device_tree; /* a file; NULL: the variant's */
+	const char *variant; /* of the device tree */
+	const char *iommu; /* "none", or as QEMU and vsoc/build call it */
+	bool edu, debug_kernel, verbose;
 };
 
 struct vsoc {
@@ -43,11 +47,17 @@ struct vsoc {
 	int signals;
 };
 
-enum { KEY_DEBUG = 0x100 };
+enum { KEY_DEBUG = 0x100, KEY_APPEND, KEY_TREE, KEY_VARIANT, KEY_IOMMU, KEY_EDU };
 
 static const struct argp_option option_list[] = {
 	{"firmware", 'f', "ELF", 0, "what the coprocessor runs (default: the demo's)", 0},
 	{"share", 's', "FOLDER", 0, "let Linux see this folder, as /share", 0},
+	{"append", KEY_APPEND, "TEXT", 0, "add this to the kernel's command line", 0},
+	{"variant", KEY_VARIANT, "NAME", 0,
+	 "another device tree, that vsoc/variants/NAME.dtsi describes", 0},
+	{"device-tree", KEY_TREE, "DTB", 0, "a device tree of your own", 0},
+	{"iommu", KEY_IOMMU, "KIND", 0, "an IOMMU for PCI devices: smmuv3 or virtio", 0},
+	{"edu", KEY_EDU, NULL, 0, "a PCI device that does DMA: QEMU's edu", 0},
 	{"debug-kernel", KEY_DEBUG, NULL, 0, "boot the kernel that finds bugs in drivers", 0},
 	{"verbose", 'v', NULL, 0, "show the kernel's messages and the library's log", 0},
 	{0}};
@@ -62,6 +72,25 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 		return 0;
 	case 's':
 		options->share = argument;
+		return 0;
+	case KEY_APPEND:
+		options->append = argument;
+		return 0;
+	case KEY_VARIANT:
+		if (strchr(argument, '/'))
+			argp_error(state, "a variant is a name: %s", argument);
+		options->variant = argument;
+		return 0;
+	case KEY_TREE:
+		options->device_tree = argument;
+		return 0;
+	case KEY_IOMMU:
+		if (strcmp(argument, "smmuv3") != 0 && strcmp(argument, "virtio") != 0)
+			argp_error(state, "no such IOMMU: %s", argument);
+		options->iommu = argument;
+		return 0;
+	case KEY_EDU:
+		options->edu = true;
 		return 0;
 	case KEY_DEBUG:
 		options->debug_kernel = true;
@@ -101,7 +130,7 @@ static int add_command(struct vsoc_initrd *initrd, char **command)
 
 static int find(const struct options *options, const char *name, char *path)
 {
-	char relative[64];
+	char relative[96];
 
 	snprintf(relative, sizeof(relative), "vsoc%s/%s", options->debug_kernel ? "-debug" : "",
 		 name);
@@ -110,6 +139,20 @@ static int find(const struct options *options, const char *name, char *path)
 	tool_error("share/amphora/%s is not there: make vsoc%s builds it", relative,
 		   options->debug_kernel ? "-debug" : "");
 	return -ENOENT;
+}
+
+static int find_tree(const struct options *options, char *path)
+{
+	char name[64];
+
+	if (options->device_tree)
+		return snprintf(path, PATH_SIZE, "%s", options->device_tree) < PATH_SIZE
+			       ? 0
+			       : -ENAMETOOLONG;
+	if (snprintf(name, sizeof(name), "trees/%s/%s.dtb", options->iommu, options->variant) >=
+	    (int)sizeof(name))
+		return -ENAMETOOLONG;
+	return find(options, name, path);
 }
 
 static int find_firmware(const struct options *options, char *path)
@@ -155,7 +198,7 @@ static int start_linux(struct vsoc *vsoc, int initrd, const struct options *opti
 	int error = find(options, "Image", kernel);
 
 	if (!error)
-		error = find(options, "vsoc.dtb", tree);
+		error = find_tree(options, tree);
 	if (error)
 		return error;
 	struct vsoc_linux_config config = {
@@ -167,6 +210,9 @@ static int start_linux(struct vsoc *vsoc, int initrd, const struct options *opti
 		.dram_size = DRAM_SIZE,
 		.vectors = VSOC_VECTORS,
 		.share = options->share,
+		.append = options->append,
+		.iommu = options->iommu,
+		.edu = options->edu,
 		.verbose = options->verbose,
 	};
 	error = vsoc_linux_start(&vsoc->machine, &config);
@@ -264,7 +310,7 @@ int command_vsoc(int count, char **arguments)
 		       "Exit status: COMMAND's; 128 and the signal's number when a signal ended it "
 		       "or this program; 1 failed; 2 bad usage, or the virtual SoC is not built."};
 	static struct vsoc vsoc;
-	struct options options = {0};
+	struct options options = {.iommu = "none", .variant = "vsoc"};
 	struct vsoc_initrd initrd;
 	struct stat folder;
 

@@ -19,6 +19,10 @@
 #define PROGRAM	      "qemu-system-aarch64"
 #define QUIT_DEADLINE 3000 /* ms */
 #define EXEC_FAILED   127
+#define ARGUMENTS_MAX 48 /* of QEMU; more than make_line() and add_devices() add */
+#define APPEND_SIZE   2048 /* what arm64 Linux takes */
+/* cma: the heap of contiguous memory; of_id: which nodes are memory for programs */
+#define APPEND "console=ttyAMA0 panic=-1 cma=192M uio_pdrv_genirq.of_id=generic-uio"
 
 /* In the forked child: only calls that are safe there; never returns. */
 static void become(char *const *arguments, const int *inherit, uint32_t count, int parent)
@@ -81,73 +85,91 @@ static int describe_share(const char *folder, char *text, size_t size)
 	return 0;
 }
 
-int vsoc_linux_start(struct vsoc_linux *machine, const struct vsoc_linux_config *config)
-{
+/* QEMU's command line while it is put together: the texts that are made stay in it. */
+struct line {
 	char size[32], memory[128], initrd[48], control[48], monitor[48], ivshmem[96], share[8192];
-	int pair[2];
-	const char *append = config->verbose ? "console=ttyAMA0 panic=-1"
-					     : "console=ttyAMA0 panic=-1 quiet";
+	char append[APPEND_SIZE];
+	const char *arguments[ARGUMENTS_MAX + 1];
+	uint32_t count;
+};
 
-	*machine = (struct vsoc_linux){.handle = -1, .monitor = -1};
-	if (config->share && describe_share(config->share, share, sizeof(share)))
+static void add(struct line *line, const char *option, const char *value)
+{
+	line->arguments[line->count++] = option;
+	if (value)
+		line->arguments[line->count++] = value;
+}
+
+/* What may differ from one machine to the next. */
+static void add_devices(struct line *line, const struct vsoc_linux_config *config)
+{
+	if (!strcmp(config->iommu, "smmuv3"))
+		add(line, "-M", "iommu=smmuv3");
+	if (!strcmp(config->iommu, "virtio"))
+		add(line, "-device", "virtio-iommu-pci,addr=1"); /* as vsoc/build does */
+	add(line, "-device", line->ivshmem);
+	if (config->edu)
+		add(line, "-device", "edu");
+	if (config->share) {
+		add(line, "-fsdev", line->share);
+		add(line, "-device", "virtio-9p-pci,fsdev=share,mount_tag=share");
+	}
+}
+
+static int make_line(struct line *line, const struct vsoc_linux_config *config, int monitor)
+{
+	*line = (struct line){0};
+	if (config->share && describe_share(config->share, line->share, sizeof(line->share)))
 		return -ENAMETOOLONG;
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
-		return -errno;
-	snprintf(size, sizeof(size), "%lluk", (unsigned long long)config->dram_size / 1024);
-	snprintf(memory, sizeof(memory),
+	if (snprintf(line->append, sizeof(line->append), "%s%s %s", APPEND,
+		     config->verbose ? "" : " quiet",
+		     config->append ? config->append : "") >= (int)sizeof(line->append))
+		return -E2BIG;
+	snprintf(line->size, sizeof(line->size), "%lluk",
+		 (unsigned long long)config->dram_size / 1024);
+	snprintf(line->memory, sizeof(line->memory),
 		 "memory-backend-file,id=dram,share=on,size=%llu,mem-path=/proc/self/fd/%d",
 		 (unsigned long long)config->dram_size, config->dram);
-	snprintf(initrd, sizeof(initrd), "/proc/self/fd/%d", config->initrd);
-	snprintf(control, sizeof(control), "socket,id=control,fd=%d", config->control);
-	snprintf(monitor, sizeof(monitor), "socket,id=monitor,fd=%d", pair[1]);
-	snprintf(ivshmem, sizeof(ivshmem), "ivshmem-doorbell,chardev=control,vectors=%u,addr=2",
-		 config->vectors);
-	const char *const arguments[] = {
-		PROGRAM,
-		"-M",
-		"virt,gic-version=3,memory-backend=dram",
-		"-cpu",
-		"cortex-a53",
-		"-smp",
-		"2",
-		"-m",
-		size,
-		"-object",
-		memory,
-		"-kernel",
-		config->kernel,
-		"-dtb",
-		config->device_tree,
-		"-initrd",
-		initrd,
-		"-append",
-		append,
-		"-nodefaults",
-		"-no-user-config",
-		"-no-reboot",
-		"-display",
-		"none",
-		"-chardev",
-		"stdio,id=console,signal=on",
-		"-serial",
-		"chardev:console",
-		"-chardev",
-		control,
-		"-device",
-		ivshmem,
-		"-chardev",
-		monitor,
-		"-mon",
-		"chardev=monitor,mode=control",
-		config->share ? "-fsdev" : NULL, /* the end, where there is none */
-		share,
-		"-device",
-		"virtio-9p-pci,fsdev=share,mount_tag=share",
-		NULL,
-	};
+	snprintf(line->initrd, sizeof(line->initrd), "/proc/self/fd/%d", config->initrd);
+	snprintf(line->control, sizeof(line->control), "socket,id=control,fd=%d", config->control);
+	snprintf(line->monitor, sizeof(line->monitor), "socket,id=monitor,fd=%d", monitor);
+	snprintf(line->ivshmem, sizeof(line->ivshmem),
+		 "ivshmem-doorbell,chardev=control,vectors=%u,addr=2", config->vectors);
+	add(line, PROGRAM, NULL);
+	add(line, "-M", "virt,gic-version=3,memory-backend=dram");
+	add(line, "-cpu", "cortex-a53");
+	add(line, "-smp", "2");
+	add(line, "-m", line->size);
+	add(line, "-object", line->memory);
+	add(line, "-kernel", config->kernel);
+	add(line, "-dtb", config->device_tree);
+	add(line, "-initrd", line->initrd);
+	add(line, "-append", line->append);
+	add(line, "-nodefaults", "-no-user-config");
+	add(line, "-no-reboot", NULL);
+	add(line, "-display", "none");
+	add(line, "-chardev", "stdio,id=console,signal=on");
+	add(line, "-serial", "chardev:console");
+	add(line, "-chardev", line->control);
+	add(line, "-chardev", line->monitor);
+	add(line, "-mon", "chardev=monitor,mode=control");
+	add_devices(line, config);
+	return 0;
+}
+
+int vsoc_linux_start(struct vsoc_linux *machine, const struct vsoc_linux_config *config)
+{
+	struct line line;
+	int pair[2];
+
+	*machine = (struct vsoc_linux){.handle = -1, .monitor = -1};
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
+		return -errno;
 	const int inherit[] = {config->initrd, config->dram, config->control, pair[1]};
-	int error = launch(machine, (char *const *)(uintptr_t)arguments, inherit,
-			   sizeof(inherit) / sizeof(inherit[0]));
+	int error = make_line(&line, config, pair[1]);
+	if (!error)
+		error = launch(machine, (char *const *)(uintptr_t)line.arguments, inherit,
+			       sizeof(inherit) / sizeof(inherit[0]));
 	close(pair[1]);
 	if (error)
 		close(pair[0]);

@@ -15,6 +15,10 @@ struct vsoc_linux_config {
 	uint64_t dram_size;
 	uint32_t vectors; /* of the ivshmem function behind `control` */
 	const char *share; /* a folder that Linux gets by the 9p tag "share", or NULL */
+	const char *append; /* to the kernel's command line, or NULL */
+	const char *
+		iommu; /* of PCI devices: "none", "smmuv3", "virtio"; the device tree is made for it */
+	bool edu; /* with the PCI device of that name */
 	bool verbose; /* the kernel's messages on the console */
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The first program of the virtual SoC's Linux: loads the coprocessor's driver, runs one program, and
+ * The first program of the virtual SoC's Linux: loads the drivers, runs one program, and
  * tells the launcher how it ended, who then switches the power off. Runs inside Linux; static.
  */
 #include <dirent.h>
@@ -14,7 +14,6 @@
 #include <sys/mount.h>
 #include <sys/reboot.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
@@ -22,10 +21,12 @@
 #include <amphora/order.h>
 #include <vsoc_control.h>
 
+#include "module.h"
+
 #define COMMAND	      "/command" /* arguments, each with its NUL; the launcher puts it there */
 #define COMMAND_MAX   65536
 #define ARGUMENTS_MAX 1024
-#define DRIVER	      "/lib/modules/vsoc_rproc.ko"
+#define DRIVERS	      "/lib/modules/"
 #define DEVICES	      "/sys/bus/pci/devices"
 #define NOT_RUN	      127
 #define POWER_OFF_S   5
@@ -80,14 +81,18 @@ static void open_console(void)
 	tcsetattr(0, TCSANOW, &settings);
 }
 
-static void load_driver(void)
+/* The coprocessor's, and then Amphora's where there is one. */
+static void load_drivers(void)
 {
-	int file = open(DRIVER, O_RDONLY | O_CLOEXEC);
+	static const char *const drivers[] = {DRIVERS "vsoc_rproc.ko", DRIVERS "amphora.ko"};
 
-	if (file < 0 || syscall(SYS_finit_module, file, "", 0))
-		complain(DRIVER);
-	if (file >= 0)
-		close(file);
+	for (size_t i = 0; i < sizeof(drivers) / sizeof(drivers[0]); i++) {
+		int error = access(drivers[i], F_OK) ? 0 : module_load(drivers[i], "");
+
+		errno = -error;
+		if (error)
+			complain(drivers[i]);
+	}
 }
 
 /* Returns how many arguments it has, 0 with a complaint. */
@@ -199,7 +204,7 @@ int main(void)
 	mount_all();
 	open_console();
 	mount_share();
-	load_driver();
+	load_drivers();
 	setenv("PATH", "/bin", 1);
 	setenv("HOME", "/tmp", 1);
 	int status = NOT_RUN << 8;
