@@ -54,6 +54,12 @@ class VirtualSoc(soc.TestCase):
         self.expect(run, 1)
         self.assertIn("remote: start: ", run.stdout)
 
+    def test_coprocessor_runs_beside_an_iommu_and_a_bounce_buffer(self):
+        for options in (["--iommu", "smmuv3", "--edu"], ["--iommu", "virtio", "--edu"],
+                        ["--append", "swiotlb=force"]):
+            run = soc.run(*options, "--", "remote-ping", "1")
+            self.expect(run, 0)
+
     def test_program_of_a_shared_folder_runs(self):
         with tempfile.TemporaryDirectory(suffix=",with a comma") as folder:
             shutil.copy(os.path.join(soc.PROGRAMS, "remote-ping"), os.path.join(folder, "mine"))
@@ -68,7 +74,9 @@ class VirtualSoc(soc.TestCase):
         for arguments in ([], ["--no-such-option"], ["--firmware"],
                           ["--share", "/no/such/folder", "--", "remote-ping"],
                           ["--share", soc.AMPHORA, "--", "remote-ping"],
-                          ["--firmware", "/no/such/file", "--", "remote-ping"]):
+                          ["--firmware", "/no/such/file", "--", "remote-ping"],
+                          ["--iommu", "other", "--", "remote-ping"],
+                          ["--variant", "no-such", "--", "remote-ping"]):
             run = soc.run(*arguments)
             self.expect(run, 2)
             self.assertNotEqual(run.stderr, "")
