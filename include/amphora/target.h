@@ -38,6 +38,17 @@ struct amph_target_ops {
 	int (*attach)(struct amph_target *target, struct amph_attachment *attachment);
 	/* Undoes it; the target holds nothing. Cannot fail. */
 	void (*detach)(struct amph_target *target, struct amph_attachment *attachment);
+	/*
+	 * Both or neither: cache maintenance by who made the attachment (a driver), in place of
+	 * `cache` below. Called unless attachment->coherent, also for a buffer without a va: others may
+	 * have written it. Offset and length in bytes, multiples of the granule, inside the buffer.
+	 * sync_for_device: before the target gets the bytes. sync_for_cpu: after it wrote, before the
+	 * CPU gets them; also once the target's state is OFF, and then detach follows.
+	 * Return 0 or -errno: then the bytes stay whose they are (but for a target that is off).
+	 */
+	int (*sync_for_device)(struct amph_attachment *attachment, uint64_t offset,
+			       uint64_t length);
+	int (*sync_for_cpu)(struct amph_attachment *attachment, uint64_t offset, uint64_t length);
 };
 
 enum amph_target_state {

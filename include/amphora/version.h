@@ -24,13 +24,20 @@ extern "C" {
 /* One step of a hash: for one earlier part, every value gives another result. */
 #define AMPH_ABI_FOLD(hash, value) (((uint32_t)(hash) ^ (uint32_t)(value)) * UINT32_C(16777619))
 
+/*
+ * Grows with a change that no structure's size shows: another member of a plug-in table, or one that
+ * took the place of padding.
+ */
+#define AMPH_ABI_REVISION 1
+
 /* Everything that shapes the public structures, folded into one number. */
-#define AMPH_ABI                                                                            \
-	AMPH_ABI_FOLD(AMPH_ABI_FOLD(AMPH_ABI_FOLD(AMPH_ABI_FOLD(AMPH_VERSION_MAJOR << 16 |  \
-									AMPH_VERSION_MINOR, \
-								AMPH_NAME_MAX),             \
-						  AMPH_ATTACHMENTS_MAX),                    \
-				    AMPH_MESSAGE_MAX),                                      \
+#define AMPH_ABI                                                                                   \
+	AMPH_ABI_FOLD(AMPH_ABI_FOLD(AMPH_ABI_FOLD(AMPH_ABI_FOLD(AMPH_VERSION_MAJOR << 24 |         \
+									AMPH_VERSION_MINOR << 16 | \
+									AMPH_ABI_REVISION,         \
+								AMPH_NAME_MAX),                    \
+						  AMPH_ATTACHMENTS_MAX),                           \
+				    AMPH_MESSAGE_MAX),                                             \
 		      sizeof(void *))
 
 /* "major.minor.patch" of the library that is linked. */

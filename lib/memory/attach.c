@@ -123,6 +123,7 @@ int amph_shm_attach(struct amph_shm *shm, struct amph_target *target, uint32_t d
 		.direction = direction,
 		.method = method,
 		.granule = 1,
+		.coherent = target->coherent,
 	};
 	error = amph_attachment_granule(attachment);
 	if (!error)

@@ -45,8 +45,11 @@ int amph_shm_import(struct amph_memory *memory, struct amph_shm *shm,
 	if (error)
 		return amph_shm_fail(memory, shm, error);
 
-	*attachment = (struct amph_attachment){
-		.shm = shm, .target = home, .direction = direction, .granule = 1};
+	*attachment = (struct amph_attachment){.shm = shm,
+					       .target = home,
+					       .direction = direction,
+					       .granule = 1,
+					       .coherent = home->coherent};
 	error = amph_attachment_granule(attachment);
 	if (error) {
 		attachment->shm = NULL;

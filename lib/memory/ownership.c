@@ -12,18 +12,35 @@
 
 #include "memory/range.h"
 
-/* Can dirty lines of the CPU, or stale ones, be in the way of this target? */
+/*
+ * Can dirty lines of the CPU, or stale ones, be in the way of this target? A target with hooks of its
+ * own knows the memory, and not only this side's mapping.
+ */
 static bool has_cache(const struct amph_attachment *attachment)
 {
 	const struct amph_shm *shm = attachment->shm;
 
-	return !attachment->target->coherent && shm->va && !(shm->flags & AMPH_SHM_NOT_CACHED);
+	if (attachment->coherent)
+		return false;
+	return attachment->target->ops->sync_for_cpu ||
+	       (shm->va && !(shm->flags & AMPH_SHM_NOT_CACHED));
+}
+
+/* The CPU's next read of these bytes comes from memory. */
+static int invalidate(struct amph_attachment *attachment, uint64_t offset, uint64_t length)
+{
+	const struct amph_cache_ops *cache = attachment->target->cache;
+
+	if (attachment->target->ops->sync_for_cpu)
+		return attachment->target->ops->sync_for_cpu(attachment, offset, length);
+	if (!cache || !cache->invalidate)
+		return 0;
+	return cache->invalidate((char *)attachment->shm->va + offset, (size_t)length);
 }
 
 void amph_shm_reclaim(struct amph_attachment *attachment)
 {
 	struct amph_shm *shm = attachment->shm;
-	const struct amph_cache_ops *cache = attachment->target->cache;
 	const struct amph_hand_off hand_off = {.remove = attachment->bit};
 
 	for (uint32_t i = 0; i < shm->range_count; i++) {
@@ -31,8 +48,8 @@ void amph_shm_reclaim(struct amph_attachment *attachment)
 
 		if (!(range->holders & attachment->bit))
 			continue;
-		if (range->written && has_cache(attachment) && cache && cache->invalidate &&
-		    cache->invalidate((char *)shm->va + range->offset, (size_t)range->length))
+		if (range->written && has_cache(attachment) &&
+		    invalidate(attachment, range->offset, range->length))
 			amph_log(AMPH_LOG_WARNING,
 				 "the cache can't be invalidated: stale bytes from here on",
 				 range->offset, range->length);
@@ -206,42 +223,42 @@ int amph_shm_may_give(const struct amph_attachment *attachment, uint64_t offset,
  * be left that is evicted over its data later; what the CPU caches on the way is invalidated when
  * it takes the range back.
  */
-static int sync_away(const struct amph_attachment *attachment, uint64_t offset, uint64_t length)
+static int sync_away(struct amph_attachment *attachment, uint64_t offset, uint64_t length)
 {
 	const struct amph_cache_ops *cache = attachment->target->cache;
 	struct amph_shm *shm = attachment->shm;
 	int error = 0;
-	char *va;
 
-	/* who never writes has no dirty line */
-	if (!has_cache(attachment) || shm->cpu_reads_only || !cache)
+	if (!has_cache(attachment))
 		return 0;
-	va = (char *)shm->va + offset;
-	if (target_writes(attachment) && cache->flush)
-		error = cache->flush(va, (size_t)length);
+	if (attachment->target->ops->sync_for_device)
+		error = attachment->target->ops->sync_for_device(attachment, offset, length);
+	else if (shm->cpu_reads_only || !cache)
+		return 0; /* who never writes has no dirty line */
+	else if (target_writes(attachment) && cache->flush)
+		error = cache->flush((char *)shm->va + offset, (size_t)length);
 	else if (cache->clean)
-		error = cache->clean(va, (size_t)length);
+		error = cache->clean((char *)shm->va + offset, (size_t)length);
 	if (error)
 		return amph_refuse(&shm->why, error, "the cache can't be cleaned", offset, length);
 	return 0;
 }
 
 /* After a target wrote, the CPU's next read must come from memory. */
-static int sync_back(const struct amph_attachment *attachment, uint64_t offset, uint64_t length)
+static int sync_back(struct amph_attachment *attachment, uint64_t offset, uint64_t length)
 {
-	const struct amph_cache_ops *cache = attachment->target->cache;
 	struct amph_shm *shm = attachment->shm;
 	bool written = false;
 	int error;
 
-	if (!has_cache(attachment) || !cache || !cache->invalidate)
+	if (!has_cache(attachment))
 		return 0;
 	for (uint32_t i = amph_range_find(shm, offset);
 	     i < shm->range_count && shm->storage.ranges[i].offset < offset + length; i++)
 		written = written || shm->storage.ranges[i].written;
 	if (!written)
 		return 0;
-	error = cache->invalidate((char *)shm->va + offset, (size_t)length);
+	error = invalidate(attachment, offset, length);
 	if (error)
 		return amph_refuse(&shm->why, error, "the cache can't be invalidated", offset,
 				   length);

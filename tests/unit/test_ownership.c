@@ -497,6 +497,158 @@ static void missing_hooks_uncached_and_coherent_memory_need_nothing(void **state
 	fixture_free(&f);
 }
 
+/* --- a target that maintains caches by attachment --- */
+
+static struct {
+	int for_device, for_cpu;
+	uint64_t offset, length;
+	enum amph_target_state state;
+	int error;
+} hooks;
+
+static int hook_for_device(struct amph_attachment *attachment, uint64_t offset, uint64_t length)
+{
+	hooks.for_device++;
+	hooks.offset = offset;
+	hooks.length = length;
+	hooks.state = attachment->target->state;
+	return hooks.error;
+}
+
+static int hook_for_cpu(struct amph_attachment *attachment, uint64_t offset, uint64_t length)
+{
+	hooks.for_cpu++;
+	hooks.offset = offset;
+	hooks.length = length;
+	hooks.state = attachment->target->state;
+	return hooks.error;
+}
+
+static bool hooked_says_incoherent;
+
+static int hooked_attach(struct amph_target *base, struct amph_attachment *attachment)
+{
+	if (hooked_says_incoherent)
+		attachment->coherent = false;
+	return fake_attach(base, attachment);
+}
+
+static const struct amph_target_ops hooked_ops = {.attach = hooked_attach,
+						  .detach = fake_detach,
+						  .sync_for_device = hook_for_device,
+						  .sync_for_cpu = hook_for_cpu};
+
+static void open_hooked(struct fixture *f, bool coherent)
+{
+	memset(&hooks, 0, sizeof(hooks));
+	memset(&cache, 0, sizeof(cache));
+	fixture_init(f, 8);
+	fixture_open(f, 8192, 0); /* without a va: others may have written it */
+	f->a.target.ops = &hooked_ops;
+	f->a.target.cache = &counting;
+	f->a.target.coherent = coherent;
+	f->a.target.cache_line = 64;
+	assert_int_equal(fixture_attach(f, &f->a, AMPH_DEVICE_READS_WRITES), 0);
+}
+
+static void assert_hooks(int for_device, int for_cpu, uint64_t offset, uint64_t length)
+{
+	assert_int_equal(hooks.for_device, for_device);
+	assert_int_equal(hooks.for_cpu, for_cpu);
+	if (for_device || for_cpu) {
+		assert_int_equal(hooks.offset, offset);
+		assert_int_equal(hooks.length, length);
+	}
+	assert_cache(0, 0, 0);
+	hooks.for_device = hooks.for_cpu = 0;
+}
+
+static void hooks_of_a_target_take_the_place_of_its_cache(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	open_hooked(&f, false);
+	assert_int_equal(amph_shm_sync_for_device(&f.to_a, 128, 256, false), 0);
+	assert_hooks(1, 0, 128, 256);
+	assert_int_equal(amph_shm_sync_for_cpu(&f.to_a, 256, 128), 0);
+	assert_hooks(0, 1, 256, 128);
+	/* shared for reading: nobody wrote */
+	assert_int_equal(amph_shm_sync_for_device(&f.to_a, 4096, 4096, true), 0);
+	assert_hooks(1, 0, 4096, 4096);
+	assert_int_equal(amph_shm_sync_for_cpu(&f.to_a, 4096, 4096), 0);
+	assert_hooks(0, 0, 0, 0);
+	/* what is refused anyway is not maintained */
+	assert_refused(amph_shm_sync_for_device(&f.to_a, 0, 32, false), -EINVAL, &f.shm);
+	assert_refused(amph_shm_sync_for_cpu(&f.to_a, 0, 64), -EACCES, &f.shm);
+	assert_hooks(0, 0, 0, 0);
+	fixture_free(&f);
+}
+
+static void hook_that_fails_leaves_the_owner(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	open_hooked(&f, false);
+	hooks.error = -ESTALE;
+	assert_refused(amph_shm_sync_for_device(&f.to_a, 0, 8192, false), -ESTALE, &f.shm);
+	assert_int_equal(amph_shm_check_access(&f.shm, 0, 8192, true), 0);
+	hooks.error = 0;
+	assert_int_equal(amph_shm_sync_for_device(&f.to_a, 0, 8192, false), 0);
+	hooks.error = -EIO;
+	assert_refused(amph_shm_sync_for_cpu(&f.to_a, 0, 8192), -EIO, &f.shm);
+	assert_refused(amph_shm_check_access(&f.shm, 0, 1, false), -EACCES, &f.shm);
+	fixture_free(&f);
+}
+
+static void hooks_of_a_target_that_is_off_are_called_before_its_detach(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	open_hooked(&f, false);
+	assert_int_equal(amph_shm_sync_for_device(&f.to_a, 0, 4096, false), 0);
+	assert_hooks(1, 0, 0, 4096);
+	amph_target_lost(&f.a.target);
+	assert_hooks(0, 0, 0, 0);
+	/* one that fails then hinders nothing: the target reaches no byte any more */
+	hooks.error = -ESTALE;
+	amph_target_off(&f.a.target);
+	assert_int_equal(hooks.state, AMPH_TARGET_OFF);
+	assert_hooks(0, 1, 0, 4096);
+	assert_int_equal(f.a.detached, 1);
+	assert_int_equal(amph_shm_check_access(&f.shm, 0, 8192, true), 0);
+	fixture_free(&f);
+}
+
+static void coherent_attachment_needs_no_hook_unless_its_target_says_so(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	hooked_says_incoherent = false;
+	open_hooked(&f, true);
+	assert_int_equal(f.to_a.granule, 1);
+	assert_int_equal(amph_shm_sync_for_device(&f.to_a, 1, 7, false), 0);
+	assert_int_equal(amph_shm_sync_for_cpu(&f.to_a, 1, 7), 0);
+	assert_hooks(0, 0, 0, 0);
+	assert_int_equal(amph_shm_detach(&f.to_a), 0);
+	fixture_free(&f);
+
+	/* this one buffer is reached by a copy */
+	hooked_says_incoherent = true;
+	open_hooked(&f, true);
+	hooked_says_incoherent = false;
+	assert_int_equal(fixture_attach(&f, &f.b, AMPH_DEVICE_READS), 0);
+	assert_int_equal(amph_shm_sync_for_device(&f.to_a, 1, 7, false), 0);
+	assert_hooks(1, 0, 1, 7);
+	assert_refused(amph_shm_pass(&f.to_a, &f.to_b, 1, 7), -EINVAL, &f.shm);
+	assert_int_equal(amph_shm_sync_for_cpu(&f.to_a, 1, 7), 0);
+	assert_hooks(0, 1, 1, 7);
+	fixture_free(&f);
+}
+
 static void a_granule_is_never_divided(void **state)
 {
 	struct fixture f;
@@ -603,6 +755,10 @@ int main(void)
 			pass_calls_no_cache_but_what_was_written_is_invalidated_at_the_end),
 		cmocka_unit_test(a_cache_that_fails_leaves_the_owner),
 		cmocka_unit_test(missing_hooks_uncached_and_coherent_memory_need_nothing),
+		cmocka_unit_test(hooks_of_a_target_take_the_place_of_its_cache),
+		cmocka_unit_test(hook_that_fails_leaves_the_owner),
+		cmocka_unit_test(hooks_of_a_target_that_is_off_are_called_before_its_detach),
+		cmocka_unit_test(coherent_attachment_needs_no_hook_unless_its_target_says_so),
 		cmocka_unit_test(a_granule_is_never_divided),
 		cmocka_unit_test(pass_between_different_coherence_is_refused),
 		cmocka_unit_test(a_target_that_is_off_leaves_clean_caches),

@@ -48,7 +48,7 @@ static void another_structure_size_is_refused(void **state)
 
 static uint32_t stamp(uint32_t name_max, uint32_t attachments_max, uint32_t message_max)
 {
-	uint32_t hash = AMPH_ABI_FOLD(AMPH_VERSION_MINOR, name_max);
+	uint32_t hash = AMPH_ABI_FOLD(AMPH_VERSION_MINOR << 16 | AMPH_ABI_REVISION, name_max);
 
 	hash = AMPH_ABI_FOLD(hash, attachments_max);
 	return AMPH_ABI_FOLD(AMPH_ABI_FOLD(hash, message_max), sizeof(void *));
