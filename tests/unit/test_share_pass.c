@@ -205,9 +205,9 @@ static void a_pass_that_cannot_be_is_refused(void **state)
 					   first_share, 0, 64, 0, 0),
 			 -EPERM);
 	assert_int_equal(pass(1, 64), -EINVAL);
-	second.target.target.coherent = true;
+	second_share->attachment->coherent = true;
 	assert_int_equal(pass(0, 64), -EINVAL);
-	second.target.target.coherent = false;
+	second_share->attachment->coherent = false;
 	mains.end.fail = -ETIMEDOUT;
 	assert_int_equal(pass(0, 64), -ETIMEDOUT);
 	assert_null(first_share->pass.returned);
