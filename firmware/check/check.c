@@ -14,7 +14,7 @@
 #include <amphora/time.h>
 
 #include "../common/board.h"
-#include "../edge/main.h"
+#include "../common/main.h"
 #include "check.h"
 
 #ifndef CHECK_CACHE_LINE

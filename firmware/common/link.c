@@ -29,11 +29,16 @@ static int wait(void *argument, uint64_t deadline)
 	return board_wait(deadline);
 }
 
-/* Only polled: nothing but the one bit is used. */
-static int wait_for_driver(const struct table *shared, uint64_t deadline)
+/* Nothing but the one bit is used. */
+bool link_is_up(void)
 {
 	/* acquire: pairs with the release of the main processor's store of DRIVER_OK */
-	while (!(amph_load32_acquire(&shared->vdev.status) & AMPH_VIRTIO_STATUS_DRIVER_OK)) {
+	return amph_load32_acquire(&board_table()->vdev.status) & AMPH_VIRTIO_STATUS_DRIVER_OK;
+}
+
+static int wait_for_driver(uint64_t deadline)
+{
+	while (!link_is_up()) {
 		if (amph_time_now() >= deadline)
 			return -ETIMEDOUT;
 		board_wait(amph_deadline(POLL_MS));
@@ -97,7 +102,7 @@ int link_start(struct amph_rpmsg *rpmsg, uint64_t deadline)
 	};
 	struct table table;
 	uint32_t features;
-	int error = wait_for_driver(board_table(), deadline);
+	int error = wait_for_driver(deadline);
 
 	if (error)
 		return error;
@@ -105,6 +110,7 @@ int link_start(struct amph_rpmsg *rpmsg, uint64_t deadline)
 	features = table.vdev.driver_features & TABLE_FEATURES;
 	config.event_index = (features & AMPH_VIRTIO_RING_F_EVENT_IDX) != 0;
 	config.name_service = (features & AMPH_VIRTIO_RPMSG_F_NS) != 0;
+	window_forget();
 	error = forbid_own();
 	for (uint32_t i = 0; i < 2 && !error; i++)
 		error = find_ring(&table, i, &config.vrings[i]);

@@ -35,6 +35,11 @@ int window_forbid(uint64_t da, uint64_t length)
 	return 0;
 }
 
+void window_forget(void)
+{
+	forbidden_count = 0;
+}
+
 int window_find(uint64_t da, uint64_t length, void **va)
 {
 	if (amph_io_da_to_va(board_dram(), da, length, va) || !is_allowed(da, length))

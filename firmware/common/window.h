@@ -13,6 +13,9 @@
 /* Keeps a range out of every later window. Returns 0, -ERANGE (not in the DRAM), -ENOSPC. */
 int window_forbid(uint64_t da, uint64_t length);
 
+/* Gives up all that was kept out: nothing is lent to anybody now. */
+void window_forget(void);
+
 /*
  * The address of a range the firmware itself was placed on by the loader: inside the DRAM, and not
  * forbidden yet. Returns 0 and *va, or -ERANGE.

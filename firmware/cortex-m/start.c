@@ -8,7 +8,7 @@
 #include <amphora/machine.h>
 
 #include "../common/board.h"
-#include "../edge/main.h"
+#include "../common/main.h"
 
 #define CRASH_EXIT_CODE	  70
 #define SYS_EXIT_EXTENDED 0x20u

@@ -45,6 +45,7 @@ static void receive(struct amph_rpmsg_endpoint *from, const void *data, uint32_t
 
 int control_start(struct amph_rpmsg *rpmsg)
 {
+	queued = done = 0; /* of a former device */
 	return amph_rpmsg_endpoint_create(rpmsg, &endpoint, EDGE_CONTROL_SERVICE, AMPH_RPMSG_ANY,
 					  AMPH_RPMSG_ANY, receive, NULL, true, amph_deadline(5000));
 }

@@ -12,9 +12,9 @@
 
 #include "../common/board.h"
 #include "../common/link.h"
+#include "../common/main.h"
 #include "../common/trace.h"
 #include "control.h"
-#include "main.h"
 #include "share.h"
 
 #define WAIT_MS	  50 /* the longest sleep: heartbeats are due several times a second */
@@ -43,16 +43,32 @@ static int bring_link_up(void)
 	return error;
 }
 
+static void start_services(void)
+{
+	stop_on("the rings or buffers in the resource table are unusable", bring_link_up());
+	stop_on("no control service", control_start(&rpmsg));
+	stop_on("no share service", share_start(&rpmsg));
+	trace("ready", 0, 0);
+}
+
+/* The session is lost with the driver, and all jobs with it. */
+static void start_services_again(void)
+{
+	trace("the main processor's driver is gone", 0, 0);
+	amph_rpmsg_close(&rpmsg);
+	share_run();
+	start_services();
+}
+
 void firmware_main(void)
 {
 	board_start();
 	amph_log_set(trace_log, NULL);
 	trace("amphora edge firmware " AMPH_VERSION_STRING, 0, 0);
-	stop_on("the rings or buffers in the resource table are unusable", bring_link_up());
-	stop_on("no control service", control_start(&rpmsg));
-	stop_on("no share service", share_start(&rpmsg));
-	trace("ready", 0, 0);
+	start_services();
 	for (;;) {
+		if (!link_is_up())
+			start_services_again();
 		bool busy = share_run();
 		int messages = amph_rpmsg_poll(&rpmsg);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The demo firmware's entry; a board's start-up calls it.
+ * A firmware's entry; a board's start-up calls it.
  */
 #ifndef FIRMWARE_MAIN_H
 #define FIRMWARE_MAIN_H
