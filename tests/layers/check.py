@@ -40,7 +40,7 @@ ALLOWED = {
 HEADERS = {
     "base": "config version error",
     "platform": "order time event lock irq cache log io fork machine",
-    "memory": "shm attachment provider target pool memfd",
+    "memory": "shm attachment provider target pool memfd remote",
     "transport": "virtqueue rpmsg channel",
     "share": "session wire",
     "remoteproc": "rproc rproc_linux elf resource_table",
@@ -168,7 +168,8 @@ class Checker:
 
     def compile(self, folder, number, file):
         output = Path(folder) / f"{number}.o"
-        flags = self.freestanding if self.is_portable(file) else ["-D_GNU_SOURCE"]
+        flags = self.freestanding if self.is_portable(file) else [
+            "-D_GNU_SOURCE", "-I", str(self.root / "kernel/include/uapi")]
         code, text = run([self.cc, *C_FLAGS, "-O2", "-fno-stack-protector", *flags, *self.paths,
                           "-c", str(file), "-o", str(output)])
         return (output, text) if code == 0 else (None, text)

@@ -12,6 +12,7 @@
 #include <amphora/channel.h>
 #include <amphora/error.h>
 #include <amphora/pool.h>
+#include <amphora/remote.h>
 #include <amphora/rproc_linux.h>
 #include <amphora/session.h>
 #include <amphora/shm.h>
@@ -85,6 +86,7 @@ int main(void)
 	INITIALISE(pool, pool_init, WITH 0 WITH 0 WITH NULL WITH 0);
 	INITIALISE(provider_pool, provider_pool_init, WITH NULL WITH NULL WITH NULL WITH 0);
 	INITIALISE(target_map, target_map_init, WITH "map" WITH & map WITH NULL);
+	INITIALISE(remote, remote_open, WITH - 1 WITH NULL);
 	INITIALISE(channel_socket, channel_socket_init, WITH - 1);
 	INITIALISE(channel_rpmsg_device, channel_rpmsg_device_init, WITH - 1);
 	INITIALISE(channel_rpmsg, channel_rpmsg_init,

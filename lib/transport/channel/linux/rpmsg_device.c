@@ -15,7 +15,7 @@
 #include <amphora/fork.h>
 #include <amphora/time.h>
 
-#include "transport/channel/linux/wait.h"
+#include "platform/linux/wait.h"
 
 /* Messages pushed in one poll, so that a peer that never stops sending can't keep the caller. */
 #define BATCH 64
@@ -94,7 +94,7 @@ static int poll_messages(struct amph_channel *channel, uint64_t deadline)
 		if (count)
 			break;
 		if (!got)
-			got = amph_channel_wait(self->fd, POLLIN, deadline);
+			got = amph_wait_fd(self->fd, POLLIN, deadline);
 		if (got)
 			return got;
 	}

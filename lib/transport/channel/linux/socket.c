@@ -15,7 +15,7 @@
 #include <amphora/channel.h>
 #include <amphora/fork.h>
 
-#include "transport/channel/linux/wait.h"
+#include "platform/linux/wait.h"
 
 /* Messages pushed in one poll, so that a peer that never stops sending can't keep the caller. */
 #define BATCH 64
@@ -74,7 +74,7 @@ static int send_message(struct amph_channel *channel, const void *message, uint3
 			continue;
 		if (errno != EAGAIN)
 			return send_error(errno);
-		error = amph_channel_wait(self->fd, POLLOUT, deadline);
+		error = amph_wait_fd(self->fd, POLLOUT, deadline);
 		if (error)
 			return error;
 	}
@@ -153,7 +153,7 @@ static int poll_messages(struct amph_channel *channel, uint64_t deadline)
 		if (count)
 			break;
 		if (!got)
-			got = amph_channel_wait(self->fd, POLLIN, deadline);
+			got = amph_wait_fd(self->fd, POLLIN, deadline);
 		if (got)
 			return got;
 	}

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Waiting on a file descriptor until a deadline. Transport layer, Linux only.
+ * Waiting on a file descriptor until a deadline. Platform layer, Linux only.
  */
-#include "transport/channel/linux/wait.h"
+#include "platform/linux/wait.h"
 
 #include <poll.h>
 #include <time.h>
@@ -10,7 +10,7 @@
 #include <amphora/error.h>
 #include <amphora/time.h>
 
-int amph_channel_wait(int fd, short events, uint64_t deadline)
+int amph_wait_fd(int fd, short events, uint64_t deadline)
 {
 	struct pollfd entry = {.fd = fd, .events = events};
 
