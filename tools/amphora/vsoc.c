@@ -44,6 +44,7 @@ struct vsoc {
 	struct amph_dram dram;
 	struct vsoc_bridge bridge;
 	struct vsoc_linux machine;
+	char kernel[PATH_SIZE], tree[PATH_SIZE];
 	int signals;
 };
 
@@ -194,16 +195,9 @@ static int make_initrd(struct vsoc_initrd *initrd, const struct options *options
 
 static int start_linux(struct vsoc *vsoc, int initrd, const struct options *options)
 {
-	char kernel[PATH_SIZE], tree[PATH_SIZE];
-	int error = find(options, "Image", kernel);
-
-	if (!error)
-		error = find_tree(options, tree);
-	if (error)
-		return error;
 	struct vsoc_linux_config config = {
-		.kernel = kernel,
-		.device_tree = tree,
+		.kernel = vsoc->kernel,
+		.device_tree = vsoc->tree,
 		.initrd = initrd,
 		.dram = vsoc->dram.fd,
 		.control = vsoc->bridge.theirs,
@@ -215,7 +209,7 @@ static int start_linux(struct vsoc *vsoc, int initrd, const struct options *opti
 		.edu = options->edu,
 		.verbose = options->verbose,
 	};
-	error = vsoc_linux_start(&vsoc->machine, &config);
+	int error = vsoc_linux_start(&vsoc->machine, &config);
 	if (error)
 		tool_error("QEMU can't be started: %s", strerror(-error));
 	vsoc_bridge_handed_over(&vsoc->bridge);
@@ -325,7 +319,8 @@ int command_vsoc(int count, char **arguments)
 		tool_error("%s: %s", options.share, strerror(ENOTDIR));
 		return EXIT_USAGE;
 	}
-	if (make_initrd(&initrd, &options))
+	if (find(&options, "Image", vsoc.kernel) || find_tree(&options, vsoc.tree) ||
+	    make_initrd(&initrd, &options))
 		return EXIT_USAGE;
 	vsoc.signals = take_signals();
 	int error = vsoc.signals < 0

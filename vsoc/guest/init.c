@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The first program of the virtual SoC's Linux: loads the drivers, runs one program, and
- * tells the launcher how it ended, who then switches the power off. Runs inside Linux; static.
+ * tells the launcher how it ended, who then switches the power off. Runs inside Linux.
  */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,16 +51,17 @@ static void mount_all(void)
 }
 
 /* The host's folder, where the launcher was given one. */
-static void mount_share(void)
+static bool mount_share(void)
 {
 	glob_t found;
 
 	if (glob("/sys/bus/virtio/drivers/9pnet_virtio/virtio*", 0, NULL, &found))
-		return;
+		return false;
 	globfree(&found);
-	if (mkdir("/share", 0755) ||
-	    mount("share", "/share", "9p", 0, "trans=virtio,version=9p2000.L,msize=262144"))
-		complain("/share");
+	if (!mount("share", "/share", "9p", 0, "trans=virtio,version=9p2000.L,msize=262144"))
+		return true;
+	complain("/share");
+	return false;
 }
 
 /* What a program writes goes out as it is: the other end has a terminal of its own. */
@@ -142,6 +144,15 @@ static int run(char **arguments)
 	}
 }
 
+/* The names of busybox; a file that is there already stays. */
+static void make_links(void)
+{
+	char *arguments[] = {"/bin/busybox", "--install", "-s", "/bin", NULL};
+
+	if (run(arguments))
+		fprintf(stderr, "vsoc: /bin/busybox can't be installed\n");
+}
+
 static unsigned read_number(const char *device, const char *attribute)
 {
 	char path[512], text[32] = "";
@@ -203,10 +214,13 @@ int main(void)
 
 	mount_all();
 	open_console();
-	mount_share();
+	bool share = mount_share();
 	load_drivers();
-	setenv("PATH", "/bin", 1);
-	setenv("HOME", "/tmp", 1);
+	make_links();
+	setenv("PATH", share ? "/bin:/usr/bin:/share" : "/bin:/usr/bin", 1);
+	setenv("HOME", "/root", 1);
+	if (chdir(share ? "/share" : "/root"))
+		complain("chdir");
 	int status = NOT_RUN << 8;
 	if (read_command(arguments))
 		status = run(arguments);
