@@ -40,7 +40,7 @@ ALLOWED = {
 HEADERS = {
     "base": "config version error",
     "platform": "order time event lock irq cache log io fork machine",
-    "memory": "shm attachment provider target pool memfd remote dmabuf uio",
+    "memory": "shm attachment provider target pool memfd remote dmabuf uio vfio",
     "transport": "virtqueue rpmsg channel",
     "share": "session wire",
     "remoteproc": "rproc rproc_linux elf resource_table",
