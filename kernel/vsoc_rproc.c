@@ -6,11 +6,13 @@
  * doorbells are an ivshmem PCI function: who is behind it starts and stops the coprocessor. What the
  * two tell each other is in vsoc_control.h.
  */
+#include <linux/atomic.h>
 #include <linux/dma-direct.h>
 #include <linux/dma-mapping.h>
 #include <linux/interrupt.h>
 #include <linux/io.h>
 #include <linux/module.h>
+#include <linux/mutex.h>
 #include <linux/of.h>
 #include <linux/of_reserved_mem.h>
 #include <linux/pci.h>
@@ -35,10 +37,16 @@ struct vsoc_rproc {
 	void __iomem *registers;
 	struct vsoc_control __iomem *control;
 	wait_queue_head_t done; /* woken when the control page says that something is done */
-	u32 reported; /* the boot whose end was reported; by the power interrupt's thread only */
+	bool connected; /* the core takes it for running: its end is a crash */
+	u32 reported; /* the boot whose end was reported; by xchg() */
 	spinlock_t kick_lock; /* of kicks */
 	u32 kicks[VSOC_NOTIFY_IDS];
-	u32 rings[VSOC_NOTIFY_IDS]; /* seen by the ring interrupt's thread, the only user */
+	struct rproc_subdev gate;
+	bool gate_added; /* under rproc->lock */
+	struct mutex gate_lock; /* of the rest; held while virtqueues are called */
+	bool gate_open;
+	u32 rings[VSOC_NOTIFY_IDS]; /* passed on */
+	void __iomem *early_table; /* mapped from an attach to unprepare */
 };
 
 static void ring_launcher(struct vsoc_rproc *vsoc, u32 vector)
@@ -67,33 +75,68 @@ static int set_power(struct vsoc_rproc *vsoc, bool on, u32 *state)
 	return 0;
 }
 
-static int vsoc_start(struct rproc *rproc)
+/* Both of the same boot. */
+static void read_state(struct vsoc_rproc *vsoc, u32 *boots, u32 *state)
 {
-	struct vsoc_rproc *vsoc = rproc->priv;
-	u32 state;
-	int ret;
-
-	if (upper_32_bits(rproc->bootaddr))
-		return -EINVAL;
-	writel(lower_32_bits(rproc->bootaddr), &vsoc->control->boot_address);
-	ret = set_power(vsoc, true, &state);
-	/* one that has ended already was started: the interrupt reports the crash */
-	if (!ret && state != VSOC_RUNNING && state != VSOC_ENDED)
-		ret = -EIO;
-	if (ret)
-		/* whatever is half on must not run on memory that is given back now */
-		set_power(vsoc, false, &state);
-	return ret;
+	do {
+		*boots = readl(&vsoc->control->boots);
+		*state = readl(&vsoc->control->state);
+	} while (*boots != readl(&vsoc->control->boots));
 }
 
-static int vsoc_stop(struct rproc *rproc)
+/* Once for each boot; not while nobody is connected: a recovery starts what was attached. */
+static void report_end(struct vsoc_rproc *vsoc)
 {
-	u32 state;
-	int ret = set_power(rproc->priv, false, &state);
+	u32 boots, state;
 
-	if (!ret && state != VSOC_OFF)
-		ret = -EIO;
-	return ret;
+	if (!READ_ONCE(vsoc->connected))
+		return;
+	read_state(vsoc, &boots, &state);
+	if (state == VSOC_ENDED && xchg(&vsoc->reported, boots) != boots)
+		rproc_report_crash(vsoc->rproc, RPROC_FATAL_ERROR);
+}
+
+/*
+ * The rings' gate: rproc_vq_interrupt() takes no lock against the removal of the virtqueues, and the
+ * coprocessor rings when it likes. As the last sub-device it is stopped before the others: rings end
+ * before the virtio devices go.
+ */
+static int open_gate(struct rproc_subdev *gate)
+{
+	struct vsoc_rproc *vsoc = container_of(gate, struct vsoc_rproc, gate);
+
+	mutex_lock(&vsoc->gate_lock);
+	vsoc->gate_open = true;
+	mutex_unlock(&vsoc->gate_lock);
+	/* for what rang before; in its thread, as drivers that it probes may take rproc->lock */
+	irq_wake_thread(pci_irq_vector(vsoc->pci, VSOC_VECTOR_RING), vsoc);
+	return 0;
+}
+
+static void close_gate(struct rproc_subdev *gate, bool crashed)
+{
+	struct vsoc_rproc *vsoc = container_of(gate, struct vsoc_rproc, gate);
+
+	mutex_lock(&vsoc->gate_lock);
+	vsoc->gate_open = false;
+	mutex_unlock(&vsoc->gate_lock);
+}
+
+/* In start and attach: the core has added its sub-devices, and starts all of them next. */
+static void connect(struct vsoc_rproc *vsoc)
+{
+	if (!vsoc->gate_added)
+		rproc_add_subdev(vsoc->rproc, &vsoc->gate);
+	vsoc->gate_added = true;
+	WRITE_ONCE(vsoc->connected, true);
+}
+
+static void disconnect(struct vsoc_rproc *vsoc)
+{
+	WRITE_ONCE(vsoc->connected, false);
+	if (vsoc->gate_added)
+		rproc_remove_subdev(vsoc->rproc, &vsoc->gate);
+	vsoc->gate_added = false;
 }
 
 static void vsoc_kick(struct rproc *rproc, int vqid)
@@ -107,6 +150,89 @@ static void vsoc_kick(struct rproc *rproc, int vqid)
 	writel(++vsoc->kicks[vqid], &vsoc->control->kicks[vqid]);
 	spin_unlock_irqrestore(&vsoc->kick_lock, flags);
 	ring_launcher(vsoc, VSOC_VECTOR_RING);
+}
+
+static int vsoc_start(struct rproc *rproc)
+{
+	struct vsoc_rproc *vsoc = rproc->priv;
+	u32 state;
+	int ret;
+
+	if (upper_32_bits(rproc->bootaddr))
+		return -EINVAL;
+	writel(lower_32_bits(rproc->bootaddr), &vsoc->control->boot_address);
+	connect(vsoc);
+	ret = set_power(vsoc, true, &state);
+	/* one that has ended already was started: the interrupt reports the crash */
+	if (!ret && state != VSOC_RUNNING && state != VSOC_ENDED)
+		ret = -EIO;
+	if (ret) {
+		disconnect(vsoc);
+		/* whatever is half on must not run on memory that is given back now */
+		set_power(vsoc, false, &state);
+	}
+	return ret;
+}
+
+static int vsoc_stop(struct rproc *rproc)
+{
+	struct vsoc_rproc *vsoc = rproc->priv;
+	u32 state;
+	int ret = set_power(vsoc, false, &state);
+
+	if (!ret && state != VSOC_OFF)
+		ret = -EIO;
+	if (!ret)
+		disconnect(vsoc);
+	return ret;
+}
+
+/* To one that was started before Linux, or left running by a detach. */
+static int vsoc_attach(struct rproc *rproc)
+{
+	struct vsoc_rproc *vsoc = rproc->priv;
+
+	/* for a recovery, which starts an image anew */
+	rproc->bootaddr = readl(&vsoc->control->early_address);
+	connect(vsoc);
+	report_end(vsoc); /* if it has ended while nobody was connected */
+	return 0;
+}
+
+/* It runs on, and may write wherever it could. It is rung so that it finds its driver gone. */
+static int vsoc_detach(struct rproc *rproc)
+{
+	struct vsoc_rproc *vsoc = rproc->priv;
+
+	disconnect(vsoc);
+	vsoc_kick(rproc, 0);
+	return 0;
+}
+
+/* Of the image that was started before Linux: in its memory, where the core writes into it. */
+static struct resource_table *vsoc_loaded_table(struct rproc *rproc, size_t *size)
+{
+	struct vsoc_rproc *vsoc = rproc->priv;
+	u32 da = readl(&vsoc->control->early_table);
+	u32 length = readl(&vsoc->control->early_table_size);
+
+	if (length < sizeof(struct resource_table) || length > VSOC_EARLY_TABLE_MAX)
+		return ERR_PTR(-EINVAL);
+	vsoc->early_table = ioremap_wc(dma_to_phys(vsoc->dev, da), length);
+	if (!vsoc->early_table)
+		return ERR_PTR(-ENOMEM);
+	*size = length;
+	return (struct resource_table __force *)vsoc->early_table;
+}
+
+static int vsoc_unprepare(struct rproc *rproc)
+{
+	struct vsoc_rproc *vsoc = rproc->priv;
+
+	if (vsoc->early_table)
+		iounmap(vsoc->early_table);
+	vsoc->early_table = NULL;
+	return 0;
 }
 
 static int map_region(struct rproc *rproc, struct rproc_mem_entry *mem)
@@ -174,11 +300,15 @@ static int vsoc_prepare(struct rproc *rproc)
 
 static const struct rproc_ops vsoc_ops = {
 	.prepare = vsoc_prepare,
+	.unprepare = vsoc_unprepare,
 	.start = vsoc_start,
 	.stop = vsoc_stop,
+	.attach = vsoc_attach,
+	.detach = vsoc_detach,
 	.kick = vsoc_kick,
 	.load = rproc_elf_load_segments,
 	.parse_fw = rproc_elf_load_rsc_table,
+	.get_loaded_rsc_table = vsoc_loaded_table,
 	.find_loaded_rsc_table = rproc_elf_find_loaded_rsc_table,
 	.sanity_check = rproc_elf_sanity_check,
 	.get_boot_addr = rproc_elf_get_boot_addr,
@@ -189,7 +319,8 @@ static irqreturn_t take_rings(int irq, void *data)
 {
 	struct vsoc_rproc *vsoc = data;
 
-	for (int id = 0; id < VSOC_NOTIFY_IDS; id++) {
+	mutex_lock(&vsoc->gate_lock);
+	for (int id = 0; id < VSOC_NOTIFY_IDS && vsoc->gate_open; id++) {
 		u32 rings = readl(&vsoc->control->rings[id]);
 
 		if (rings == vsoc->rings[id])
@@ -197,22 +328,15 @@ static irqreturn_t take_rings(int irq, void *data)
 		vsoc->rings[id] = rings;
 		rproc_vq_interrupt(vsoc->rproc, id);
 	}
+	mutex_unlock(&vsoc->gate_lock);
 	return IRQ_HANDLED;
 }
 
 static irqreturn_t take_power(int irq, void *data)
 {
 	struct vsoc_rproc *vsoc = data;
-	u32 boots, state;
 
-	do { /* both of the same boot */
-		boots = readl(&vsoc->control->boots);
-		state = readl(&vsoc->control->state);
-	} while (boots != readl(&vsoc->control->boots));
-	if (state == VSOC_ENDED && vsoc->reported != boots) {
-		vsoc->reported = boots;
-		rproc_report_crash(vsoc->rproc, RPROC_FATAL_ERROR);
-	}
+	report_end(vsoc);
 	wake_up(&vsoc->done);
 	return IRQ_HANDLED;
 }
@@ -302,14 +426,20 @@ static void close_control(struct vsoc_rproc *vsoc)
 	pci_dev_put(vsoc->pci);
 }
 
-/* A former life of this driver may have counted and reported already. */
-static void take_over_counts(struct vsoc_rproc *vsoc)
+/* A former life of this driver may have counted and reported already, and left it running. */
+static void take_over(struct vsoc_rproc *vsoc)
 {
+	u32 boots, state;
+
 	for (int id = 0; id < VSOC_NOTIFY_IDS; id++) {
 		vsoc->kicks[id] = readl(&vsoc->control->kicks[id]);
 		vsoc->rings[id] = readl(&vsoc->control->rings[id]);
 	}
-	vsoc->reported = readl(&vsoc->control->boots);
+	read_state(vsoc, &boots, &state);
+	if (state == VSOC_RUNNING)
+		vsoc->rproc->state = RPROC_DETACHED;
+	else
+		vsoc->reported = boots;
 }
 
 static int vsoc_probe(struct platform_device *device)
@@ -333,12 +463,15 @@ static int vsoc_probe(struct platform_device *device)
 	vsoc->rproc = rproc;
 	vsoc->dev = dev;
 	spin_lock_init(&vsoc->kick_lock);
+	mutex_init(&vsoc->gate_lock);
+	vsoc->gate.start = open_gate;
+	vsoc->gate.stop = close_gate;
 	init_waitqueue_head(&vsoc->done);
 	platform_set_drvdata(device, vsoc);
 	ret = open_control(vsoc);
 	if (ret)
 		return ret;
-	take_over_counts(vsoc);
+	take_over(vsoc);
 	ret = request_interrupts(vsoc);
 	if (ret)
 		goto close;

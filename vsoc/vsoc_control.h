@@ -12,7 +12,7 @@
 #include <linux/types.h>
 
 #define VSOC_CONTROL_SIZE    4096
-#define VSOC_CONTROL_VERSION 1
+#define VSOC_CONTROL_VERSION 2
 
 /* ivshmem: peer ids, the doorbells (vectors) of each peer, and where a peer is rung */
 #define VSOC_PEER_LINUX	   0
@@ -23,6 +23,7 @@
 #define VSOC_DOORBELL	   0x0c /* in BAR 0: peer << 16 | vector */
 
 #define VSOC_NOTIFY_IDS 32
+#define VSOC_EARLY_TABLE_MAX 4096 /* bytes of a resource table */
 
 /* The lowest bit of a request: what is asked for. The others differ from the request before. */
 #define VSOC_REQUEST_ON 1
@@ -50,7 +51,14 @@ struct vsoc_control {
 	__le32 done; /* the newest request that was carried out; after state */
 	__le32 state; /* enum vsoc_state */
 	__le32 boots; /* how often the coprocessor was powered on */
-	__le32 reserved_launcher[28];
+	/*
+	 * Set before Linux starts where the coprocessor was started before it, as by a boot loader:
+	 * where its resource table is (da), how long, and where it started; else 0.
+	 */
+	__le32 early_table;
+	__le32 early_table_size;
+	__le32 early_address;
+	__le32 reserved_launcher[25];
 	__le32 rings[VSOC_NOTIFY_IDS]; /* how often the coprocessor rang each, free-running */
 };
 

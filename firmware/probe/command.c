@@ -27,6 +27,7 @@ static struct {
 	struct probe_message message;
 	struct asker asker;
 } queue[QUEUE_MAX];
+static uint64_t crash_at; /* 0: not */
 static uint32_t queued, taken; /* free-running */
 
 static void receive(struct amph_rpmsg_endpoint *from, const void *data, uint32_t length,
@@ -109,8 +110,8 @@ static uint32_t run(const struct probe_message *message, const struct asker *ask
 	case PROBE_STOP_SCRIBBLE:
 		return work_scribble(message, message->command == PROBE_SCRIBBLE);
 	case PROBE_CRASH:
-		trace("probe: told to crash", 0, 0);
-		__builtin_trap();
+		crash_at = amph_deadline(message->argument);
+		return PROBE_OK;
 	case PROBE_HANG:
 		hang(message->argument == 1);
 	case PROBE_EXIT:
@@ -121,20 +122,26 @@ static uint32_t run(const struct probe_message *message, const struct asker *ask
 	}
 }
 
-static bool is_job(uint32_t command)
+/* Commands that are not answered, or not now. */
+static bool is_silent(uint32_t command)
 {
-	return command == PROBE_CHECKSUM || command == PROBE_VERIFY || command == PROBE_FILL;
+	return command == PROBE_CHECKSUM || command == PROBE_VERIFY || command == PROBE_FILL ||
+	       command == PROBE_CRASH;
 }
 
 void command_run(void)
 {
+	if (crash_at && amph_time_now() >= crash_at) {
+		trace("probe: told to crash", 0, 0);
+		__builtin_trap();
+	}
 	while (taken != queued) {
 		const struct probe_message *message = &queue[taken % QUEUE_MAX].message;
 		struct asker asker = queue[taken % QUEUE_MAX].asker;
 		struct probe_answer now = {.status = run(message, &asker)};
 
 		taken++;
-		if (now.status || !is_job(asker.command))
+		if (now.status || !is_silent(asker.command))
 			answer(&asker, &now);
 	}
 }

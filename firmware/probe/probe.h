@@ -48,7 +48,7 @@ enum probe_command {
 	 */
 	PROBE_SCRIBBLE = 5,
 	PROBE_STOP_SCRIBBLE = 6,
-	PROBE_CRASH = 7, /* traps; no answer */
+	PROBE_CRASH = 7, /* traps; no answer; with an argument, after so many milliseconds */
 	PROBE_HANG =
 		8, /* serves no message any more; with argument 1 it goes on scribbling; no answer */
 	PROBE_EXIT = 9, /* ends in good order with exit code `argument`; no answer */

@@ -16,6 +16,21 @@ class Probe(soc.TestCase):
         self.assertIn("marks_come_from_a_firmware_that_hangs_until_it_is_off\n", ended.stdout)
         self.assertNotIn("failed", ended.stdout)
 
+    def test_coprocessor_that_ran_before_linux_is_attached_to_and_left_running(self):
+        ended = self.expect_no_report("probe-detach", "5", options=(*FIRMWARE, "--early"))
+        self.assertIn("it crashed while it was detached, and was recovered\n", ended.stdout)
+
+    def test_demo_firmware_answers_at_each_of_three_attaches(self):
+        ended = self.expect_no_report("remote-ping", "100", "3", options=("--early",))
+        self.assertIn("boot 3: 100 messages", ended.stdout)
+
+    def test_firmware_that_cannot_be_started_before_linux_is_said_so(self):
+        for firmware, why in ((os.path.join(soc.SHARE, "firmware/edge-riscv32-0.elf"), "out of range"),
+                              (soc.AMPHORA, "no firmware for a riscv32"), ("/no/such/firmware", "No such file")):
+            ended = soc.run("--early", "--firmware", firmware, "--", "remote-ping")
+            self.assertIn(ended.returncode, (1, 2))
+            self.assertIn(why, ended.stderr)
+
 
 if __name__ == "__main__":
     soc.main()

@@ -4,6 +4,7 @@
  */
 #include "tool.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <signal.h>
@@ -12,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -175,4 +177,38 @@ uint64_t tool_nonce(void)
 	if (getrandom(&nonce, sizeof(nonce), 0) != sizeof(nonce) || !nonce)
 		nonce = amph_time_now() | 1;
 	return nonce;
+}
+
+uint8_t *tool_read_file(const char *path, uint64_t *size, int *error)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct stat status = {0};
+	uint8_t *bytes = NULL;
+	uint64_t used = 0;
+
+	*error = 0;
+	if (fd < 0 || fstat(fd, &status))
+		*error = -errno;
+	else if (!S_ISREG(status.st_mode) || status.st_size > TOOL_FILE_MAX)
+		*error = -EFBIG;
+	else if (!(bytes = malloc((size_t)status.st_size + 1)))
+		*error = -ENOMEM;
+	while (!*error && used < (uint64_t)status.st_size) {
+		ssize_t count = read(fd, bytes + used, (size_t)status.st_size - used);
+
+		if (count < 0 && errno == EINTR)
+			continue;
+		if (count <= 0)
+			*error = count ? -errno : -EIO;
+		else
+			used += (uint64_t)count;
+	}
+	if (fd >= 0)
+		close(fd);
+	*size = used;
+	if (*error) {
+		free(bytes);
+		bytes = NULL;
+	}
+	return bytes;
 }

@@ -42,6 +42,14 @@ void tool_progress_end(void);
  */
 int tool_find(const char *relative, char *path, uint32_t size);
 
+#define TOOL_FILE_MAX 0x10000000u /* bytes */
+
+/*
+ * Reads a whole regular file into private memory: nobody can change it between check and use.
+ * Returns it (to be freed), or NULL and *error, a negative errno.
+ */
+uint8_t *tool_read_file(const char *path, uint64_t *size, int *error);
+
 /* A random nonce, never 0. */
 uint64_t tool_nonce(void);
 

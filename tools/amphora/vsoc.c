@@ -5,6 +5,7 @@
  */
 #include "tool.h"
 #include "vsoc_bridge.h"
+#include "vsoc_early.h"
 #include "vsoc_initrd.h"
 #include "vsoc_linux.h"
 
@@ -37,7 +38,7 @@ struct options {
 	const char *device_tree; /* a file; NULL: the variant's */
 	const char *variant; /* of the device tree */
 	const char *iommu; /* "none", or as QEMU and vsoc/build call it */
-	bool edu, debug_kernel, verbose;
+	bool edu, early, debug_kernel, verbose;
 };
 
 struct vsoc {
@@ -48,7 +49,7 @@ struct vsoc {
 	int signals;
 };
 
-enum { KEY_DEBUG = 0x100, KEY_APPEND, KEY_TREE, KEY_VARIANT, KEY_IOMMU, KEY_EDU };
+enum { KEY_DEBUG = 0x100, KEY_APPEND, KEY_TREE, KEY_VARIANT, KEY_IOMMU, KEY_EDU, KEY_EARLY };
 
 static const struct argp_option option_list[] = {
 	{"firmware", 'f', "ELF", 0, "what the coprocessor runs (default: the demo's)", 0},
@@ -59,6 +60,8 @@ static const struct argp_option option_list[] = {
 	{"device-tree", KEY_TREE, "DTB", 0, "a device tree of your own", 0},
 	{"iommu", KEY_IOMMU, "KIND", 0, "an IOMMU for PCI devices: smmuv3 or virtio", 0},
 	{"edu", KEY_EDU, NULL, 0, "a PCI device that does DMA: QEMU's edu", 0},
+	{"early", KEY_EARLY, NULL, 0,
+	 "start the coprocessor before Linux, as a boot loader does: Linux finds it detached", 0},
 	{"debug-kernel", KEY_DEBUG, NULL, 0, "boot the kernel that finds bugs in drivers", 0},
 	{"verbose", 'v', NULL, 0, "show the kernel's messages and the library's log", 0},
 	{0}};
@@ -92,6 +95,9 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 		return 0;
 	case KEY_EDU:
 		options->edu = true;
+		return 0;
+	case KEY_EARLY:
+		options->early = true;
 		return 0;
 	case KEY_DEBUG:
 		options->debug_kernel = true;
@@ -216,6 +222,14 @@ static int start_linux(struct vsoc *vsoc, int initrd, const struct options *opti
 	return error;
 }
 
+static int start_early(struct vsoc *vsoc, const struct options *options)
+{
+	char firmware[PATH_SIZE];
+	int error = find_firmware(options, firmware);
+
+	return error ? error : vsoc_early_start(&vsoc->bridge, firmware);
+}
+
 /* Signals that end this program are waited for from now on. */
 static int take_signals(void)
 {
@@ -278,7 +292,9 @@ static int run(struct vsoc *vsoc, int initrd, const struct options *options)
 		tool_error("%s", vsoc->bridge.error);
 		return status;
 	}
-	int error = start_linux(vsoc, initrd, options);
+	int error = options->early ? start_early(vsoc, options) : 0;
+	if (!error)
+		error = start_linux(vsoc, initrd, options);
 	if (!error) {
 		int number = serve(vsoc);
 

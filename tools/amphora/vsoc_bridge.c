@@ -219,11 +219,10 @@ static void pass_kicks(struct vsoc_bridge *bridge)
 	}
 }
 
-/* Off, then on from the address that Linux says. Returns the state it is in. */
-static enum vsoc_state power_on(struct vsoc_bridge *bridge)
+/* Off, then on from that address. Returns the state it is in. */
+static enum vsoc_state power_on(struct vsoc_bridge *bridge, uint64_t address)
 {
 	struct amph_rproc *rproc = &bridge->coprocessor.rproc;
-	uint32_t address = read_word(&bridge->control->boot_address);
 	char why[256];
 	int error = amph_rproc_stop(rproc, amph_deadline(STOP_DEADLINE));
 
@@ -260,10 +259,29 @@ static void set_power(struct vsoc_bridge *bridge)
 
 	if (request == read_word(&control->done))
 		return;
-	state = request & VSOC_REQUEST_ON ? power_on(bridge) : power_off(bridge);
+	if (request & VSOC_REQUEST_ON)
+		state = power_on(bridge, read_word(&control->boot_address));
+	else
+		state = power_off(bridge);
 	write_word(&control->state, state);
 	write_word(&control->done, request);
 	ring_linux(bridge, VSOC_VECTOR_POWER);
+}
+
+int vsoc_bridge_start_early(struct vsoc_bridge *bridge, uint64_t entry, uint64_t table,
+			    uint64_t table_size)
+{
+	struct vsoc_control *control = bridge->control;
+	enum vsoc_state state;
+
+	if (entry > UINT32_MAX || table > UINT32_MAX || table_size > VSOC_EARLY_TABLE_MAX)
+		return -ERANGE;
+	write_word(&control->early_table, (uint32_t)table);
+	write_word(&control->early_table_size, (uint32_t)table_size);
+	write_word(&control->early_address, (uint32_t)entry);
+	state = power_on(bridge, entry);
+	write_word(&control->state, state);
+	return state == VSOC_RUNNING ? 0 : -EIO;
 }
 
 static void listen_to_coprocessor(struct vsoc_bridge *bridge)

@@ -35,6 +35,13 @@ struct vsoc_bridge {
  */
 int vsoc_bridge_open(struct vsoc_bridge *bridge, struct amph_dram *dram, uint64_t da);
 
+/*
+ * Starts the coprocessor at `entry` before Linux is there, from an image that is in the DRAM, with a
+ * resource table of which nothing is filled in. All are device addresses. Returns 0 or -errno.
+ */
+int vsoc_bridge_start_early(struct vsoc_bridge *bridge, uint64_t entry, uint64_t table,
+			    uint64_t table_size);
+
 /* Powers the coprocessor off, and closes everything. Returns 0, or -errno when it is not proved off. */
 int vsoc_bridge_close(struct vsoc_bridge *bridge);
 

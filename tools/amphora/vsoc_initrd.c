@@ -4,6 +4,7 @@
  * Linux unpacks one archive after the other, a later file over an earlier one of the same name.
  */
 #include "vsoc_initrd.h"
+#include "tool.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,8 +14,6 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#define FILE_MAX 0x10000000 /* bytes of a file that is added: more than its memory holds */
 
 static void append(struct vsoc_initrd *initrd, const void *bytes, uint64_t size)
 {
@@ -64,41 +63,6 @@ static void append_entry(struct vsoc_initrd *initrd, const char *name, const voi
 	align(initrd);
 }
 
-/* Reads a whole file. Returns it (to be freed) or NULL and the error. */
-static uint8_t *read_file(const char *path, uint64_t *size, int *error)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	struct stat status = {0};
-	uint8_t *bytes = NULL;
-	uint64_t used = 0;
-
-	*error = 0;
-	if (fd < 0 || fstat(fd, &status))
-		*error = -errno;
-	else if (!S_ISREG(status.st_mode) || status.st_size > FILE_MAX)
-		*error = -EFBIG;
-	else if (!(bytes = malloc((size_t)status.st_size + 1)))
-		*error = -ENOMEM;
-	while (!*error && used < (uint64_t)status.st_size) {
-		ssize_t count = read(fd, bytes + used, (size_t)status.st_size - used);
-
-		if (count < 0 && errno == EINTR)
-			continue;
-		if (count <= 0)
-			*error = count ? -errno : -EIO;
-		else
-			used += (uint64_t)count;
-	}
-	if (fd >= 0)
-		close(fd);
-	*size = used;
-	if (*error) {
-		free(bytes);
-		bytes = NULL;
-	}
-	return bytes;
-}
-
 void vsoc_initrd_open(struct vsoc_initrd *initrd, const char *path)
 {
 	uint64_t size;
@@ -108,7 +72,7 @@ void vsoc_initrd_open(struct vsoc_initrd *initrd, const char *path)
 		initrd->error = -errno;
 		return;
 	}
-	uint8_t *bytes = read_file(path, &size, &initrd->error);
+	uint8_t *bytes = tool_read_file(path, &size, &initrd->error);
 	if (!initrd->error)
 		append(initrd, bytes, size);
 	free(bytes);
@@ -117,7 +81,7 @@ void vsoc_initrd_open(struct vsoc_initrd *initrd, const char *path)
 void vsoc_initrd_add(struct vsoc_initrd *initrd, const char *name, const void *bytes, uint64_t size,
 		     uint32_t mode)
 {
-	if (size > FILE_MAX && !initrd->error)
+	if (size > TOOL_FILE_MAX && !initrd->error)
 		initrd->error = -EFBIG;
 	append_entry(initrd, name, bytes, size, S_IFREG | mode);
 }
@@ -129,7 +93,7 @@ void vsoc_initrd_add_file(struct vsoc_initrd *initrd, const char *name, const ch
 
 	if (initrd->error)
 		return;
-	uint8_t *bytes = read_file(path, &size, &initrd->error);
+	uint8_t *bytes = tool_read_file(path, &size, &initrd->error);
 	if (!initrd->error)
 		vsoc_initrd_add(initrd, name, bytes, size, mode);
 	free(bytes);

@@ -9,7 +9,6 @@
 #include <glob.h>
 #include <poll.h>
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,6 +50,14 @@ static void read_text(const char *path, char *text, size_t size)
 		close(file);
 	text[length < 0 ? 0 : length] = 0;
 	text[strcspn(text, "\n")] = 0;
+}
+
+bool remote_is(const char *state)
+{
+	char text[32];
+
+	read_text(STATE, text, sizeof(text));
+	return !strcmp(text, state);
 }
 
 int remote_expect(const char *state)

@@ -6,6 +6,7 @@
 #ifndef VSOC_GUEST_REMOTE_H
 #define VSOC_GUEST_REMOTE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct remote_endpoint {
@@ -17,11 +18,14 @@ struct remote_endpoint {
 
 int remote_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* Whether its state is that one now; says nothing. */
+bool remote_is(const char *state);
+
 /* "offline", "running", ...: now, or before a deadline has passed. */
 int remote_expect(const char *state);
 int remote_wait(const char *state);
 
-/* Writes "start" or "stop" to its state. */
+/* Writes "start", "stop" or "detach" to its state. */
 int remote_switch(const char *command);
 
 /* Makes an endpoint for a service, and waits for that service before. */

@@ -2,6 +2,7 @@
 /*
  * remote-ping: starts the coprocessor by Linux's remoteproc, sends messages to the demo firmware's
  * control service by Linux's RPMsg bus, compares the answers, and stops it; some times over.
+ * To one that ran before Linux it attaches, and detaches from it.
  * usage: remote-ping [MESSAGES [BOOTS]]
  */
 #include <stdio.h>
@@ -32,12 +33,15 @@ static int ping_all(unsigned boot, uint32_t messages)
 
 static int run_once(unsigned boot, uint32_t messages)
 {
-	if (remote_expect("offline") || remote_switch("start"))
+	bool detached = remote_is("detached");
+	const char *before = detached ? "detached" : "offline";
+
+	if (remote_expect(before) || remote_switch("start"))
 		return -1;
-	int error = remote_expect("running");
+	int error = remote_expect(detached ? "attached" : "running");
 	if (!error)
 		error = ping_all(boot, messages);
-	if (remote_switch("stop") || remote_expect("offline"))
+	if (remote_switch(detached ? "detach" : "stop") || remote_expect(before))
 		return -1;
 	return error;
 }

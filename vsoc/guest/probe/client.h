@@ -44,7 +44,7 @@ int probe_stop_scribble(struct probe *probe, uint32_t list);
 /* How many marks were written since it started. */
 int probe_marks(struct probe *probe, uint64_t *marks);
 
-/* PROBE_CRASH, PROBE_HANG (argument 1: scribbles on), PROBE_EXIT: no answer. */
+/* PROBE_CRASH (in so many ms), PROBE_HANG (1: scribbles on), PROBE_EXIT (code): no answer. */
 int probe_end(struct probe *probe, uint32_t command, uint32_t argument);
 
 #endif
