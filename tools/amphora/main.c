@@ -20,6 +20,8 @@ static const struct {
 	{"run", command_run, "amphora run", "start a firmware, show its trace and its services"},
 	{"serve", command_serve, "amphora serve",
 	 "find edges for any program that speaks the share protocol on a socket"},
+	{"doctor", command_doctor, "amphora doctor",
+	 "what this machine has for sharing buffers, and what to enable"},
 	{"vsoc", command_vsoc, "amphora vsoc",
 	 "run a program in the virtual SoC's Linux, beside a coprocessor"},
 };
