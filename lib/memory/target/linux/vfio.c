@@ -25,23 +25,20 @@ struct limits {
 	struct amph_iova_range usable[RANGES_MAX];
 };
 
-struct info {
-	_Alignas(8) char bytes[INFO_SIZE];
+union info {
 	struct vfio_iommu_type1_info head;
+	char bytes[INFO_SIZE];
 };
 
-static int read_info(struct amph_target_vfio *target, struct info *info, struct amph_why *why)
+static int read_info(struct amph_target_vfio *target, union info *info, struct amph_why *why)
 {
-	struct vfio_iommu_type1_info *head = (struct vfio_iommu_type1_info *)(void *)info->bytes;
-
 	memset(info, 0, sizeof(*info));
-	head->argsz = sizeof(info->bytes);
-	if (ioctl(target->container, VFIO_IOMMU_GET_INFO, head))
+	info->head.argsz = sizeof(*info);
+	if (ioctl(target->container, VFIO_IOMMU_GET_INFO, info))
 		return amph_refuse(why, -errno, "the container does not tell of its IOMMU", 0, 0);
-	info->head = *head;
-	if (head->argsz > sizeof(info->bytes))
+	if (info->head.argsz > sizeof(*info))
 		return amph_refuse(why, -EFBIG, "the container tells more of its IOMMU than fits",
-				   head->argsz, sizeof(info->bytes));
+				   info->head.argsz, sizeof(*info));
 	return 0;
 }
 
@@ -70,7 +67,7 @@ static int read_ranges(const char *bytes, uint32_t size, struct limits *limits,
 static int read_limits(struct amph_target_vfio *target, struct limits *limits, struct amph_why *why)
 {
 	struct vfio_info_cap_header head;
-	struct info info;
+	union info info;
 	uint32_t at, steps = 0;
 	long page = sysconf(_SC_PAGESIZE);
 	int error = read_info(target, &info, why);

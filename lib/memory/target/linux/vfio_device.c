@@ -107,23 +107,28 @@ static int check_irq(struct amph_target_vfio *target, uint32_t index, uint32_t c
 
 int amph_vfio_irq(struct amph_target_vfio *target, uint32_t index, const int *fds, uint32_t count)
 {
-	struct {
-		struct vfio_irq_set head;
-		int32_t fds[AMPH_VFIO_VECTORS_MAX];
-	} request = {
-		.head = {.flags = VFIO_IRQ_SET_ACTION_TRIGGER, .index = index, .count = count},
-	};
+	_Alignas(struct vfio_irq_set) char
+		bytes[sizeof(struct vfio_irq_set) + AMPH_VFIO_VECTORS_MAX * sizeof(int32_t)];
+	struct vfio_irq_set *request = (struct vfio_irq_set *)(void *)bytes;
 	int error = amph_vfio_usable(target);
 
 	if (!error)
 		error = check_irq(target, index, count);
 	if (error)
 		return error;
-	request.head.flags |= count ? VFIO_IRQ_SET_DATA_EVENTFD : VFIO_IRQ_SET_DATA_NONE;
-	request.head.argsz = (uint32_t)(sizeof(request.head) + count * sizeof(request.fds[0]));
-	for (uint32_t i = 0; i < count; i++)
-		request.fds[i] = fds[i];
-	if (ioctl(target->device, VFIO_DEVICE_SET_IRQS, &request))
+	*request = (struct vfio_irq_set){
+		.argsz = (uint32_t)(sizeof(*request) + count * sizeof(int32_t)),
+		.flags = VFIO_IRQ_SET_ACTION_TRIGGER |
+			 (count ? VFIO_IRQ_SET_DATA_EVENTFD : VFIO_IRQ_SET_DATA_NONE),
+		.index = index,
+		.count = count,
+	};
+	for (uint32_t i = 0; i < count; i++) {
+		int32_t fd = fds[i];
+
+		memcpy(bytes + sizeof(*request) + i * sizeof(fd), &fd, sizeof(fd));
+	}
+	if (ioctl(target->device, VFIO_DEVICE_SET_IRQS, request))
 		return amph_refuse(&target->why, -errno, "the interrupt can't be connected", index,
 				   count);
 	return 0;

@@ -33,7 +33,7 @@ static void read_link(const char *path, const char *name, char target[NAME_MAX +
 	last = strrchr(where, '/');
 	last = last ? last + 1 : where;
 	if (strlen(last) <= NAME_MAX)
-		strcpy(target, last);
+		memcpy(target, last, strlen(last) + 1);
 }
 
 static void read_line(const char *path, const char *name, char *line, int size)

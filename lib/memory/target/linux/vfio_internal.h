@@ -20,7 +20,7 @@ struct amph_vfio_place {
 };
 
 /*
- * Looks a device up below `root` ("/sys"), and refuses one that VFIO can't open, as
+ * Looks a device up below `root`, where sysfs is, and refuses one that VFIO can't open, as
  * amph_target_vfio_open() says; detail: AMPH_VFIO_DETAIL_MAX bytes.
  */
 int amph_vfio_find(const char *root, const char *device, struct amph_vfio_place *place,
@@ -29,11 +29,14 @@ int amph_vfio_find(const char *root, const char *device, struct amph_vfio_place 
 /* Writes into `detail` who keeps the group from being viable, or nothing. */
 void amph_vfio_find_holder(const char *root, int group, char *detail);
 
-/*
- * Gets hold of the group and the container that target->why and `config` are about. Returns 0, or an
- * error and target->why; what is open then, the caller closes.
- */
-int amph_vfio_open_group(struct amph_target_vfio *target, const struct amph_vfio_config *config,
-			 int group);
+/* Where the system's files are: "/sys", "/dev/vfio". Tests have some of their own. */
+struct amph_vfio_roots {
+	const char *sysfs;
+	const char *dev;
+};
+
+/* amph_target_vfio_open(), there. */
+int amph_vfio_open_below(const struct amph_vfio_roots *roots, struct amph_target_vfio *target,
+			 const char *name, const struct amph_vfio_config *config);
 
 #endif

@@ -14,8 +14,9 @@
 
 #include "memory/target/linux/vfio_internal.h"
 
-#define SYSFS	  "/sys"
-#define CONTAINER "/dev/vfio/vfio"
+#define PATH_SIZE 512
+
+static const struct amph_vfio_roots system_roots = {.sysfs = "/sys", .dev = "/dev/vfio"};
 
 int amph_vfio_usable(struct amph_target_vfio *target)
 {
@@ -26,9 +27,12 @@ int amph_vfio_usable(struct amph_target_vfio *target)
 			   target->fork_generation, amph_fork_generation());
 }
 
-static int open_container(struct amph_target_vfio *target)
+static int open_container(struct amph_target_vfio *target, const char *dev)
 {
-	target->container = open(CONTAINER, O_RDWR | O_CLOEXEC);
+	char path[PATH_SIZE];
+
+	snprintf(path, sizeof(path), "%s/vfio", dev);
+	target->container = open(path, O_RDWR | O_CLOEXEC);
 	target->owns_container = target->container >= 0;
 	if (target->container >= 0)
 		return 0;
@@ -52,11 +56,11 @@ static int check_container(struct amph_target_vfio *target)
 	return 0;
 }
 
-static int open_group(struct amph_target_vfio *target, int number)
+static int open_group(struct amph_target_vfio *target, const char *dev, int number)
 {
-	char path[32];
+	char path[PATH_SIZE];
 
-	snprintf(path, sizeof(path), "/dev/vfio/%d", number);
+	snprintf(path, sizeof(path), "%s/%d", dev, number);
 	target->group = open(path, O_RDWR | O_CLOEXEC);
 	target->owns_group = target->group >= 0;
 	if (target->group >= 0)
@@ -69,7 +73,7 @@ static int open_group(struct amph_target_vfio *target, int number)
 }
 
 /* The group's part of it: all devices in it are user space's, and it is in the container. */
-static int join(struct amph_target_vfio *target, int number)
+static int join(struct amph_target_vfio *target, const char *sysfs, int number)
 {
 	struct vfio_group_status status = {.argsz = sizeof(status)};
 
@@ -77,7 +81,7 @@ static int join(struct amph_target_vfio *target, int number)
 		return amph_refuse(&target->why, -errno, "the fd is no VFIO group",
 				   (uint64_t)number, 0);
 	if (!(status.flags & VFIO_GROUP_FLAGS_VIABLE)) {
-		amph_vfio_find_holder(SYSFS, number, target->detail);
+		amph_vfio_find_holder(sysfs, number, target->detail);
 		return amph_refuse(&target->why, -EBUSY,
 				   "another driver holds a device of the same IOMMU group: unbind "
 				   "it, or bind VFIO's",
@@ -106,8 +110,9 @@ static int set_iommu(struct amph_target_vfio *target)
 			   VFIO_TYPE1v2_IOMMU, 0);
 }
 
-int amph_vfio_open_group(struct amph_target_vfio *target, const struct amph_vfio_config *config,
-			 int group)
+/* What is open after an error, the caller closes. */
+static int get_group(const struct amph_vfio_roots *roots, struct amph_target_vfio *target,
+		     const struct amph_vfio_config *config, int group)
 {
 	int error = 0;
 
@@ -115,14 +120,14 @@ int amph_vfio_open_group(struct amph_target_vfio *target, const struct amph_vfio
 		target->container = config->container;
 		target->group = config->group;
 	} else {
-		error = open_container(target);
+		error = open_container(target, roots->dev);
 	}
 	if (!error)
 		error = check_container(target);
 	if (!error && target->group < 0)
-		error = open_group(target, group);
+		error = open_group(target, roots->dev, group);
 	if (!error)
-		error = join(target, group);
+		error = join(target, roots->sysfs, group);
 	return error ? error : set_iommu(target);
 }
 
@@ -188,27 +193,34 @@ static void init(struct amph_target_vfio *target, const char *name,
 	};
 }
 
-int amph_target_vfio_open_checked(struct amph_target_vfio *target, const char *name,
-				  const struct amph_vfio_config *config, uint32_t abi,
-				  uint32_t structure_size)
+int amph_vfio_open_below(const struct amph_vfio_roots *roots, struct amph_target_vfio *target,
+			 const char *name, const struct amph_vfio_config *config)
 {
-	int error = amph_abi_check(abi, structure_size, (uint32_t)sizeof(*target));
 	struct amph_vfio_place place = {0};
+	int error;
 
-	if (error)
-		return error;
 	init(target, name, config);
 	error = check_config(target, config);
 	if (!error)
-		error = amph_vfio_find(SYSFS, config->device, &place, &target->why, target->detail);
+		error = amph_vfio_find(roots->sysfs, config->device, &place, &target->why,
+				       target->detail);
 	if (!error)
-		error = amph_vfio_open_group(target, config, place.group);
+		error = get_group(roots, target, config, place.group);
 	if (!error)
 		error = open_device(target, config->device);
 	if (error)
 		close_all(target);
 	target->pci = place.pci;
 	return error;
+}
+
+int amph_target_vfio_open_checked(struct amph_target_vfio *target, const char *name,
+				  const struct amph_vfio_config *config, uint32_t abi,
+				  uint32_t structure_size)
+{
+	int error = amph_abi_check(abi, structure_size, (uint32_t)sizeof(*target));
+
+	return error ? error : amph_vfio_open_below(&system_roots, target, name, config);
 }
 
 int amph_target_vfio_close(struct amph_target_vfio *target)
