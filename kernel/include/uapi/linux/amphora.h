@@ -68,6 +68,7 @@ enum amphora_state {
 	AMPHORA_CRASHED, /* reported, and not yet stopped */
 	AMPHORA_DETACHED, /* it runs on without this kernel: nothing is proved */
 	AMPHORA_GONE, /* its driver is unbound */
+	AMPHORA_ENDING, /* it is being stopped or detached, or that has failed: nothing is proved */
 };
 
 #define AMPHORA_REMOTE_COHERENT (1u << 0) /* hardware keeps its view and the CPU's caches in step */
@@ -136,11 +137,11 @@ struct amphora_coherent {
  * poll(): EPOLLHUP | EPOLLERR once it is revoked or released.
  */
 
-#define AMPHORA_ATTACHMENT_COHERENT  (1u << 0) /* no sync needed; still allowed */
-#define AMPHORA_ATTACHMENT_ENFORCED  (1u << 1) /* an IOMMU limits the remote to it */
-#define AMPHORA_ATTACHMENT_REVOKED   (1u << 2) /* that life has ended */
-#define AMPHORA_ATTACHMENT_RELEASED  (1u << 3)
-#define AMPHORA_ATTACHMENT_BOUNCED   (1u << 4) /* through swiotlb: the module's test switch is on */
+#define AMPHORA_ATTACHMENT_COHERENT (1u << 0) /* no sync needed; still allowed */
+#define AMPHORA_ATTACHMENT_ENFORCED (1u << 1) /* an IOMMU limits the remote to it */
+#define AMPHORA_ATTACHMENT_REVOKED  (1u << 2) /* that life has ended */
+#define AMPHORA_ATTACHMENT_RELEASED (1u << 3)
+#define AMPHORA_ATTACHMENT_BOUNCED  (1u << 4) /* through swiotlb: the module's test switch is on */
 
 struct amphora_attachment_info {
 	__u64 size; /* bytes */

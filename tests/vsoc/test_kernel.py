@@ -1,0 +1,20 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""The kernel module by itself: each call of /dev/amphora, with the probe firmware as the other side.
+
+Usage: test_kernel.py AMPHORA [--debug-kernel]"""
+import os
+
+import soc
+
+FIRMWARE = ("--firmware", os.path.join(soc.SHARE, "firmware/probe-riscv32-vsoc.elf"))
+
+
+class Kernel(soc.TestCase):
+    def test_every_call_does_what_its_header_says(self):
+        ended = self.expect_no_report("attach-check", options=FIRMWARE)
+        self.assertRegex(ended.stdout, r"(?m)^[1-9]\d* checks, 0 failed$")
+
+
+if __name__ == "__main__":
+    soc.main()
