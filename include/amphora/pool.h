@@ -7,6 +7,7 @@
 #ifndef AMPHORA_POOL_H
 #define AMPHORA_POOL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <amphora/error.h>
@@ -94,6 +95,11 @@ struct amph_provider_pool {
 	uint64_t alignment; /* of each buffer's offset in the pool; 0: the granule */
 	intptr_t handle; /* Linux: an fd of the memory below, borrowed; else -1 */
 	uint64_t handle_offset; /* of the pool's first byte in it */
+	/*
+	 * va is an uncached mapping, perhaps of a kind that takes aligned accesses only: every buffer has
+	 * AMPH_SHM_NOT_CACHED, asked for or not, and is zeroed by words. Set before the first open.
+	 */
+	bool not_cached;
 };
 
 /* name: before the colon, lives as long as the provider. Returns 0, -EINVAL, or -EPROTO. */

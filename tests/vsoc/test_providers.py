@@ -13,6 +13,15 @@ class Providers(soc.TestCase):
     def test_dma_heap(self):
         self.check("check-heap")
 
+    def test_udmabuf(self):
+        self.check("check-udmabuf")
+
+    def test_dmabuf_of_others(self):
+        self.check("check-dmabuf")
+
+    def test_uio(self):
+        self.check("check-uio")
+
 
 if __name__ == "__main__":
     soc.main()

@@ -10,19 +10,38 @@
 
 #define BLOCK 0 /* in private_data */
 
+/*
+ * Memory that is mapped as a device's takes no unaligned access and no cache-line zeroing, which is
+ * what a memset may be made of: words where they are aligned, else bytes.
+ */
+static void zero_uncached(void *va, uint64_t length)
+{
+	volatile uintptr_t *words = va;
+	volatile uint8_t *bytes = va;
+
+	if (!((uintptr_t)va % sizeof(*words)) && !(length % sizeof(*words)))
+		for (uint64_t i = 0; i < length / sizeof(*words); i++)
+			words[i] = 0;
+	else
+		for (uint64_t i = 0; i < length; i++)
+			bytes[i] = 0;
+}
+
 static int pool_open(struct amph_provider *base, struct amph_shm *shm, const char *name)
 {
 	/* the provider is the first member */
 	struct amph_provider_pool *provider = (struct amph_provider_pool *)base;
 	struct amph_pool *pool = provider->pool;
-	uint64_t offset;
+	const uint32_t known = AMPH_SHM_READ_ONLY |
+			       (provider->not_cached ? AMPH_SHM_NOT_CACHED : 0);
+	uint64_t offset, length;
 	uint32_t block;
 	int error;
 
 	(void)name;
-	if (shm->flags & ~AMPH_SHM_READ_ONLY)
+	if (shm->flags & ~known)
 		return amph_refuse(&shm->why, -ENOTSUP, "a pool's memory is as it is mapped",
-				   shm->flags, AMPH_SHM_READ_ONLY);
+				   shm->flags, known);
 	if (!shm->storage.segment_max)
 		return amph_refuse(&shm->why, -ENOSPC, "no storage for the physical segment", 1, 0);
 	error = amph_pool_allocate(pool, shm->size, provider->alignment, &offset, &block);
@@ -42,9 +61,14 @@ static int pool_open(struct amph_provider *base, struct amph_shm *shm, const cha
 				   provider->alignment, 0);
 	if (provider->va) {
 		shm->va = (char *)provider->va + offset;
-		__builtin_memset(shm->va, 0,
-				 (size_t)pool->blocks[amph_pool_index(pool, block)].length);
+		length = pool->blocks[amph_pool_index(pool, block)].length;
+		if (provider->not_cached)
+			zero_uncached(shm->va, length);
+		else
+			__builtin_memset(shm->va, 0, (size_t)length);
 	}
+	if (provider->not_cached)
+		shm->flags |= AMPH_SHM_NOT_CACHED;
 	shm->handle = provider->handle;
 	shm->handle_offset = provider->handle_offset + offset;
 	shm->storage.segments[0] =

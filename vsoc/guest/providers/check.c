@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -122,6 +124,66 @@ void place_init(struct place *place, struct amph_provider *provider)
 int place_open(struct place *place, const char *name, uint64_t size, uint32_t flags)
 {
 	return amph_shm_open(&place->memory, &place->shm, &place->storage, name, size, flags);
+}
+
+void check_not_in_child(struct amph_shm *shm)
+{
+	int status;
+	pid_t child = fork();
+
+	EXPECT(child >= 0);
+	if (!child) {
+		unsigned char resident;
+
+		_exit(mincore(shm->va, 1, &resident) != -1 || errno != ENOMEM ? 1
+		      : amph_shm_put(shm) != -EPERM			      ? 2
+									      : 0);
+	}
+	EXPECT_EQUAL(waitpid(child, &status, 0), child);
+	EXPECT_EQUAL(status, 0);
+}
+
+void check_few_descriptors(struct place *place, const char *name, uint64_t size, uint32_t flags)
+{
+	int open_now = check_descriptors() - 3; /* ".", ".." and the listing itself */
+	struct rlimit limit, few;
+	int refused = 0;
+
+	EXPECT_EQUAL(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	few = limit;
+	for (rlim_t more = 0;; more++) {
+		few.rlim_cur = (rlim_t)open_now + more;
+		EXPECT_EQUAL(setrlimit(RLIMIT_NOFILE, &few), 0);
+		int error = place_open(place, name, size, flags);
+		EXPECT_EQUAL(setrlimit(RLIMIT_NOFILE, &limit), 0);
+		if (!error)
+			break;
+		EXPECT_EQUAL(error, -EMFILE);
+		EXPECT_EQUAL(check_descriptors() - 3, open_now);
+		EXPECT(++refused < 8);
+	}
+	EXPECT(refused);
+	EXPECT_EQUAL(amph_shm_put(&place->shm), 0);
+}
+
+uint64_t check_read_number(const char *path)
+{
+	unsigned long long value = 0;
+	FILE *file = fopen(path, "re");
+
+	EXPECT(file);
+	EXPECT_EQUAL(fscanf(file, "%llu", &value), 1);
+	fclose(file);
+	return value;
+}
+
+void check_write_number(const char *path, uint64_t value)
+{
+	FILE *file = fopen(path, "we");
+
+	EXPECT(file);
+	fprintf(file, "%" PRIu64 "\n", value);
+	EXPECT_EQUAL(fclose(file), 0);
 }
 
 /* 32-bit words, so that it is allowed on device memory too. */

@@ -58,6 +58,16 @@ int place_open(struct place *place, const char *name, uint64_t size, uint32_t fl
 void check_refused(int result, int error, const struct amph_why *why, const char *words,
 		   const char *text, const char *file, int line);
 
+/* A child of fork() does not have these bytes mapped, and can't use the buffer. */
+void check_not_in_child(struct amph_shm *shm);
+
+/* Opening at each number of free descriptors, from none, fails cleanly until it works. */
+void check_few_descriptors(struct place *place, const char *name, uint64_t size, uint32_t flags);
+
+/* A file's number, such as of /proc/sys; and writing one. */
+uint64_t check_read_number(const char *path);
+void check_write_number(const char *path, uint64_t value);
+
 /* Every byte of a buffer zero, then written with a pattern and read back. */
 void check_zero_write_read(struct amph_shm *shm);
 void check_fill(void *va, uint64_t size, uint32_t seed);

@@ -13,6 +13,7 @@
 #include <amphora/memfd.h>
 
 #include "memory/internal.h"
+#include "memory/provider/linux/memfd_internal.h"
 
 #define DMA_BUF_MAGIC	0x444d4142
 #define HUGETLBFS_MAGIC 0x958458f6
@@ -28,7 +29,7 @@ static int check_kind(int fd, int writable, uint64_t *page, struct amph_why *why
 	if (fstatfs(fd, &system))
 		return amph_refuse(why, -errno, "the fd is not open", (uint64_t)fd, 0);
 	if (system.f_type == DMA_BUF_MAGIC)
-		return amph_refuse(why, -ENOTSUP, "a dma-buf needs synchronisation of its own",
+		return amph_refuse(why, -ENOTSUP, "a dma-buf is opened by amph_shm_open_dmabuf()",
 				   (uint64_t)fd, 0);
 	seals = fcntl(fd, F_GET_SEALS);
 	if (seals < 0)
@@ -118,7 +119,8 @@ static int foreign_open(struct amph_provider *provider, struct amph_shm *shm, co
 static void foreign_close(struct amph_provider *provider, struct amph_shm *shm)
 {
 	(void)provider;
-	amph_memfd_unmap(shm->va, shm->size);
+	if (shm->va)
+		amph_memfd_unmap(shm->va, shm->size);
 	close((int)shm->handle);
 }
 
@@ -134,7 +136,7 @@ static bool is_import(const char *name)
 	return !__builtin_strncmp(name, prefix, sizeof(prefix) - 1);
 }
 
-static int open_fd(struct amph_shm *shm, int fd, uint64_t offset)
+static int open_fd(struct amph_shm *shm, int fd, uint64_t offset, amph_foreign_map_fn *map)
 {
 	int own, error;
 
@@ -149,8 +151,8 @@ static int open_fd(struct amph_shm *shm, int fd, uint64_t offset)
 	if (own < 0)
 		return amph_refuse(&shm->why, -errno, "the fd can't be duplicated", (uint64_t)fd,
 				   0);
-	error = amph_memfd_map(own, offset, shm->size, !(shm->flags & AMPH_SHM_READ_ONLY), &shm->va,
-			       &shm->why);
+	error = map(own, offset, shm->size, !(shm->flags & AMPH_SHM_READ_ONLY), &shm->va,
+		    &shm->why);
 	if (error) {
 		close(own);
 		return error;
@@ -161,19 +163,27 @@ static int open_fd(struct amph_shm *shm, int fd, uint64_t offset)
 	return 0;
 }
 
-int amph_shm_open_fd(struct amph_memory *memory, struct amph_shm *shm,
-		     const struct amph_shm_storage *storage, const char *name, int fd,
-		     uint64_t offset, uint64_t size, uint32_t flags)
+int amph_foreign_open(struct amph_memory *memory, struct amph_shm *shm,
+		      const struct amph_shm_storage *storage, const char *name, int fd,
+		      uint64_t offset, uint64_t size, uint32_t flags, amph_foreign_map_fn *map)
 {
 	const char *own_name;
 	int error = amph_shm_prepare(memory, shm, storage, name, size, flags, &own_name);
 
 	if (!error)
-		error = open_fd(shm, fd, offset);
+		error = open_fd(shm, fd, offset, map);
 	if (error)
 		return amph_shm_fail(memory, shm, error);
 	shm->memory = memory;
 	shm->provider = &foreign;
 	amph_shm_publish(shm, AMPH_HOLDER_CPU);
 	return 0;
+}
+
+int amph_shm_open_fd(struct amph_memory *memory, struct amph_shm *shm,
+		     const struct amph_shm_storage *storage, const char *name, int fd,
+		     uint64_t offset, uint64_t size, uint32_t flags)
+{
+	return amph_foreign_open(memory, shm, storage, name, fd, offset, size, flags,
+				 amph_memfd_map);
 }

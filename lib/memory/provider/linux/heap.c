@@ -15,6 +15,7 @@
 
 #include "memory/internal.h"
 #include "memory/provider/linux/dmabuf_internal.h"
+#include "memory/provider/linux/memfd_internal.h"
 
 #define HEAPS  "/dev/dma_heap/"
 #define MAPPED 0 /* in private_data: bytes mapped, whole pages */
@@ -61,6 +62,34 @@ static int check_flags(struct amph_shm *shm, const char *heap)
 	return 0;
 }
 
+/* Bytes that can be had without taking them from somebody; UINT64_MAX where the kernel does not tell. */
+static uint64_t available(void)
+{
+	unsigned long long kilobytes = 0;
+	char line[128];
+	FILE *file = fopen("/proc/meminfo", "re");
+	bool found = false;
+
+	while (file && !found && fgets(line, sizeof(line), file))
+		found = sscanf(line, "MemAvailable: %llu kB", &kilobytes) == 1;
+	if (file)
+		fclose(file);
+	return found && kilobytes < UINT64_MAX / 1024 ? kilobytes * 1024 : UINT64_MAX;
+}
+
+/*
+ * The system heap allocates page after page whatever the size, and the kernel kills processes before
+ * it says no. CMA and protected heaps have regions of their own and refuse by themselves.
+ */
+static int check_available(const char *heap, uint64_t length, struct amph_why *why)
+{
+	uint64_t limit = !strncmp(heap, "system", strlen("system")) ? available() : UINT64_MAX;
+
+	if (length <= limit)
+		return 0;
+	return amph_refuse(why, -ENOMEM, "more memory than is available", length, limit);
+}
+
 /* Returns the dma-buf's fd or -errno. */
 static int allocate(const char *heap, uint64_t length, struct amph_why *why)
 {
@@ -89,7 +118,10 @@ static int heap_open(struct amph_provider *base, struct amph_shm *shm, const cha
 
 	(void)name;
 	if (!error)
-		error = amph_whole_pages(shm->size, amph_page_size(), &length, &shm->why);
+		error = amph_whole_pages(shm->size, (uint64_t)sysconf(_SC_PAGESIZE), &length,
+					 &shm->why);
+	if (!error)
+		error = check_available(provider->heap, length, &shm->why);
 	if (error)
 		return error;
 	fd = allocate(provider->heap, length, &shm->why);

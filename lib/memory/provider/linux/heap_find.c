@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Which dma-heap gives contiguous memory: its name is the default CMA region's, and that differs from
+ * kernel to kernel and from board to board.
+ * Memory layer, Linux; knows names only.
+ */
+#include <dirent.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <amphora/dmabuf.h>
+
+#include "memory/internal.h"
+#include "memory/provider/linux/dmabuf_internal.h"
+
+#define PATH_SIZE 512
+
+static bool is_there(const char *folder, const char *name, const char *file)
+{
+	char path[PATH_SIZE];
+	int length = snprintf(path, sizeof(path), "%s/%s%s", folder, name, file);
+
+	return length > 0 && (size_t)length < sizeof(path) && !access(path, F_OK);
+}
+
+/*
+ * The alphabetically first name in `folder` that has `file` beneath it and a heap of its own; kept in
+ * found[AMPH_HEAP_NAME_MAX].
+ */
+static bool first_heap_in(const char *folder, const char *file, const char *heaps, char *found)
+{
+	DIR *entries = opendir(folder);
+	struct dirent *entry;
+
+	found[0] = 0;
+	while (entries && (entry = readdir(entries))) {
+		if (entry->d_name[0] == '.' || strlen(entry->d_name) >= AMPH_HEAP_NAME_MAX)
+			continue;
+		if (found[0] && strcmp(entry->d_name, found) > 0)
+			continue;
+		if (is_there(folder, entry->d_name, file) && is_there(heaps, entry->d_name, ""))
+			strcpy(found, entry->d_name);
+	}
+	if (entries)
+		closedir(entries);
+	return found[0];
+}
+
+static bool usual_heap(const char *heaps, char *found)
+{
+	static const char *const names[] = {"default_cma_region", "linux,cma", "default-pool",
+					    "reserved"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (is_there(heaps, names[i], "")) {
+			strcpy(found, names[i]);
+			return true;
+		}
+	}
+	return false;
+}
+
+int amph_heap_choose_cma(const char *heaps, const char *reserved_memory, const char *regions,
+			 char *heap, size_t size, struct amph_why *why)
+{
+	char found[AMPH_HEAP_NAME_MAX];
+
+	if (!first_heap_in(reserved_memory, "/linux,cma-default", heaps, found) &&
+	    !usual_heap(heaps, found) && !first_heap_in(regions, "", heaps, found))
+		return amph_refuse(why, -ENOENT,
+				   "no heap of contiguous memory is in /dev/dma_heap: "
+				   "CONFIG_DMABUF_HEAPS_CMA and cma=, or linux,cma-default",
+				   0, 0);
+	if (strlen(found) >= size)
+		return amph_refuse(why, -ERANGE, "no room for the heap's name", strlen(found) + 1,
+				   size);
+	strcpy(heap, found);
+	return 0;
+}
+
+int amph_heap_find_cma(char *heap, size_t size, struct amph_why *why)
+{
+	return amph_heap_choose_cma("/dev/dma_heap",
+				    "/sys/firmware/devicetree/base/reserved-memory",
+				    "/sys/kernel/mm/cma", heap, size, why);
+}
