@@ -232,7 +232,8 @@ void doctor_list(const struct doctor *doctor, struct doctor_names *names, const 
 		names->more = names->count == DOCTOR_NAMES;
 		if (names->more)
 			break;
-		snprintf(names->names[names->count++], DOCTOR_NAME, "%s", entry->d_name);
+		snprintf(names->names[names->count++], DOCTOR_NAME, "%.*s", DOCTOR_NAME - 1,
+			 entry->d_name);
 	}
 	closedir(entries);
 	qsort(names->names, names->count, sizeof(names->names[0]), compare_names);
