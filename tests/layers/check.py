@@ -41,9 +41,9 @@ HEADERS = {
     "base": "config version error",
     "platform": "order time event lock irq cache log io fork machine",
     "memory": "shm attachment provider target pool memfd remote dmabuf uio vfio",
-    "transport": "virtqueue rpmsg channel",
+    "transport": "virtqueue rpmsg channel rpmsg_service",
     "share": "session wire",
-    "remoteproc": "rproc rproc_linux elf resource_table",
+    "remoteproc": "rproc rproc_linux remoteproc elf resource_table",
 }
 HEADER_LAYER = {name + ".h": layer for layer, names in HEADERS.items() for name in names.split()}
 

@@ -13,6 +13,8 @@
 #include <amphora/error.h>
 #include <amphora/pool.h>
 #include <amphora/remote.h>
+#include <amphora/remoteproc.h>
+#include <amphora/rpmsg_service.h>
 #include <amphora/rproc_linux.h>
 #include <amphora/session.h>
 #include <amphora/shm.h>
@@ -87,6 +89,9 @@ int main(void)
 	INITIALISE(provider_pool, provider_pool_init, WITH NULL WITH NULL WITH NULL WITH 0);
 	INITIALISE(target_map, target_map_init, WITH "map" WITH & map WITH NULL);
 	INITIALISE(remote, remote_open, WITH - 1 WITH NULL);
+	INITIALISE(remoteproc, remoteproc_open, WITH UINT32_MAX WITH NULL);
+	INITIALISE(rpmsg_service, rpmsg_service_open,
+		   WITH UINT32_MAX WITH "limits" WITH 0 WITH NULL);
 	INITIALISE(channel_socket, channel_socket_init, WITH - 1);
 	INITIALISE(channel_rpmsg_device, channel_rpmsg_device_init, WITH - 1);
 	INITIALISE(channel_rpmsg, channel_rpmsg_init,

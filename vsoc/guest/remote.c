@@ -1,32 +1,21 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The coprocessor as Linux shows it. Test code that runs inside the virtual SoC; see remote.h.
+ * The virtual SoC's coprocessor. Test code that runs inside the virtual SoC; see remote.h.
  */
 #include "remote.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <glob.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
-#include <linux/rpmsg.h>
-
+#include <amphora/remoteproc.h>
 #include <amphora/time.h>
 #include <edge/edge.h>
 
-#define STATE	     "/sys/class/remoteproc/remoteproc0/state"
-#define CHANNELS     "/sys/bus/rpmsg/devices/"
-#define ENDPOINTS    "/sys/class/rpmsg/rpmsg[0-9]*/name"
-#define ANY	     0xffffffff
-#define WAIT_MS	     10000
-#define TRY_EVERY_US 1000
-#define PATH_SIZE    512
+#define WAIT_MS 30000 /* the host may be busy */
 
 int remote_fail(const char *format, ...)
 {
@@ -40,135 +29,93 @@ int remote_fail(const char *format, ...)
 	return -1;
 }
 
-/* An attribute without its newline; empty when it can't be read. */
-static void read_text(const char *path, char *text, size_t size)
+static int open_remoteproc(struct amph_remoteproc *remoteproc)
 {
-	int file = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t length = file < 0 ? -1 : read(file, text, size - 1);
+	struct amph_why why = {0};
 
-	if (file >= 0)
-		close(file);
-	text[length < 0 ? 0 : length] = 0;
-	text[strcspn(text, "\n")] = 0;
+	return amph_remoteproc_open(remoteproc, REMOTE_INDEX, &why) ? remote_fail("%s", why.what)
+								    : 0;
+}
+
+static int read_state(struct amph_remoteproc *remoteproc, char *text)
+{
+	return amph_remoteproc_get(remoteproc, "state", text, AMPH_REMOTEPROC_TEXT_MAX)
+		       ? remote_fail("%s", remoteproc->why.what)
+		       : 0;
 }
 
 bool remote_is(const char *state)
 {
-	char text[32];
+	char text[AMPH_REMOTEPROC_TEXT_MAX] = "";
+	struct amph_remoteproc remoteproc;
 
-	read_text(STATE, text, sizeof(text));
-	return !strcmp(text, state);
+	if (open_remoteproc(&remoteproc))
+		return false;
+	int error = read_state(&remoteproc, text);
+	amph_remoteproc_close(&remoteproc);
+	return !error && !strcmp(text, state);
 }
 
 int remote_expect(const char *state)
 {
-	char text[32];
-
-	read_text(STATE, text, sizeof(text));
-	return strcmp(text, state) ? remote_fail("it is %s, not %s", text, state) : 0;
+	return remote_is(state) ? 0 : remote_fail("it is not %s", state);
 }
 
 int remote_wait(const char *state)
 {
+	char text[AMPH_REMOTEPROC_TEXT_MAX] = "";
 	uint64_t deadline = amph_deadline(WAIT_MS);
-	char text[32];
+	struct amph_remoteproc remoteproc;
+	int error;
 
-	for (;;) {
-		read_text(STATE, text, sizeof(text));
-		if (!strcmp(text, state))
-			return 0;
-		if (amph_time_now() > deadline)
-			return remote_fail("it stays %s, and is not %s", text, state);
-		usleep(TRY_EVERY_US);
+	if (open_remoteproc(&remoteproc))
+		return -1;
+	while (!(error = read_state(&remoteproc, text)) && strcmp(text, state) != 0) {
+		if (amph_remoteproc_wait(&remoteproc, deadline)) {
+			error = remote_fail("it stays %s, and is not %s", text, state);
+			break;
+		}
 	}
+	amph_remoteproc_close(&remoteproc);
+	return error;
 }
 
 int remote_switch(const char *command)
 {
-	int file = open(STATE, O_WRONLY | O_CLOEXEC);
-	ssize_t length = file < 0 ? -1 : write(file, command, strlen(command));
-	int error = errno;
+	struct amph_remoteproc remoteproc;
+	int error;
 
-	if (file >= 0)
-		close(file);
-	return length < 0 ? remote_fail("%s: %s", command, strerror(error)) : 0;
-}
-
-/* Waits for a file of that form in which `content` is written (NULL: whatever). */
-static int wait_for(const char *pattern, const char *content, char *path)
-{
-	uint64_t deadline = amph_deadline(WAIT_MS);
-	char text[64];
-	glob_t found;
-
-	for (;;) {
-		bool there = false;
-
-		if (!glob(pattern, 0, NULL, &found)) {
-			for (size_t i = 0; i < found.gl_pathc && !there; i++) {
-				read_text(found.gl_pathv[i], text, sizeof(text));
-				there = !content || !strcmp(text, content);
-				if (there)
-					snprintf(path, PATH_SIZE, "%s", found.gl_pathv[i]);
-			}
-			globfree(&found);
-		}
-		if (there)
-			return 0;
-		if (amph_time_now() > deadline)
-			return remote_fail("no %s", pattern);
-		usleep(TRY_EVERY_US);
-	}
-}
-
-static int create(const struct rpmsg_endpoint_info *info)
-{
-	char path[PATH_SIZE], device[PATH_SIZE];
-
-	if (wait_for(CHANNELS "*rpmsg_ctrl*/rpmsg/rpmsg_ctrl*", NULL, path))
+	if (open_remoteproc(&remoteproc))
 		return -1;
-	snprintf(device, sizeof(device), "/dev/%s", strrchr(path, '/') + 1);
-	int control = open(device, O_RDWR | O_CLOEXEC);
-	if (control < 0)
-		return remote_fail("%s: %s", device, strerror(errno));
-	int made = ioctl(control, RPMSG_CREATE_EPT_IOCTL, info);
-	int error = errno;
-	close(control);
-	return made ? remote_fail("an endpoint for %u: %s", info->dst, strerror(error)) : 0;
+	if (!strcmp(command, "start"))
+		error = amph_remoteproc_start(&remoteproc, amph_deadline(WAIT_MS));
+	else if (!strcmp(command, "stop"))
+		error = amph_remoteproc_stop(&remoteproc, amph_deadline(WAIT_MS));
+	else
+		error = amph_remoteproc_detach(&remoteproc, amph_deadline(WAIT_MS));
+	if (error)
+		error = remote_fail("%s: %s: %s", command, remoteproc.why.what, strerror(-error));
+	amph_remoteproc_close(&remoteproc);
+	return error;
 }
 
 int remote_open(struct remote_endpoint *endpoint, const char *service)
 {
-	static unsigned made;
-	struct rpmsg_endpoint_info info = {.src = ANY};
-	char pattern[PATH_SIZE], path[PATH_SIZE], text[32];
+	struct amph_why why = {0};
 
-	snprintf(pattern, sizeof(pattern), CHANNELS "*.%s.*/dst", service);
-	if (wait_for(pattern, NULL, path))
-		return -1;
-	read_text(path, text, sizeof(text));
-	endpoint->address = info.dst = (uint32_t)strtoul(text, NULL, 0);
-	/* its device is the one with this name: there may be others, of a former boot too */
-	snprintf(info.name, sizeof(info.name), "test-%d-%u", getpid(), made++);
-	if (create(&info) || wait_for(ENDPOINTS, info.name, path))
-		return -1;
-	*strrchr(path, '/') = 0;
-	snprintf(pattern, sizeof(pattern), "/dev/%s", strrchr(path, '/') + 1);
-	endpoint->fd = open(pattern, O_RDWR | O_CLOEXEC | O_NONBLOCK);
-	return endpoint->fd < 0 ? remote_fail("%s: %s", pattern, strerror(errno)) : 0;
+	if (amph_rpmsg_service_open(&endpoint->service, REMOTE_INDEX, service,
+				    amph_deadline(WAIT_MS), &why))
+		return remote_fail("%s: %s", service, why.what);
+	endpoint->fd = endpoint->service.channel.fd;
+	endpoint->address = endpoint->service.destination;
+	return 0;
 }
 
 int remote_close(struct remote_endpoint *endpoint)
 {
-	struct pollfd state = {.fd = endpoint->fd};
-	int error = 0;
-
-	if (poll(&state, 1, 0) >= 0 && !(state.revents & POLLERR) &&
-	    ioctl(endpoint->fd, RPMSG_DESTROY_EPT_IOCTL))
-		error = remote_fail("the endpoint does not go away: %s", strerror(errno));
-	close(endpoint->fd);
+	amph_rpmsg_service_close(&endpoint->service);
 	endpoint->fd = -1;
-	return error;
+	return 0;
 }
 
 int remote_ping(const struct remote_endpoint *endpoint, uint32_t number)

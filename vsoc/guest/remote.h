@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The coprocessor as Linux shows it: its life in sysfs, its services on the RPMsg bus, and endpoints
- * as character devices. Test code that runs inside the virtual SoC; knows no Amphora but its clock.
+ * The virtual SoC's one coprocessor, and an endpoint of a service of its: the library's remoteproc.h and
+ * rpmsg_service.h with a line on standard error for whatever fails. Test code that runs inside the
+ * virtual SoC.
  */
 #ifndef VSOC_GUEST_REMOTE_H
 #define VSOC_GUEST_REMOTE_H
@@ -9,9 +10,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <amphora/rpmsg_service.h>
+
+#define REMOTE_INDEX 0 /* remoteproc0 */
+
 struct remote_endpoint {
-	int fd; /* /dev/rpmsgN, does not block */
+	int fd; /* /dev/rpmsgN, does not block; the service's */
 	uint32_t address; /* the service's */
+	struct amph_rpmsg_service service;
 };
 
 /* All functions return 0, or -1 after a line on standard error. */
@@ -25,7 +31,7 @@ bool remote_is(const char *state);
 int remote_expect(const char *state);
 int remote_wait(const char *state);
 
-/* Writes "start", "stop" or "detach" to its state. */
+/* Starts, stops or lets go of it: "start", "stop", "detach". */
 int remote_switch(const char *command);
 
 /* Makes an endpoint for a service, and waits for that service before. */

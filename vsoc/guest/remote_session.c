@@ -26,7 +26,7 @@
 static const struct amph_window window = {.pa = 0x40000000, .da = 0x80000000, .length = 0x20000000};
 
 static struct {
-	struct amph_channel_rpmsg_device channel;
+	struct remote_endpoint share;
 	struct amph_memory memory;
 	struct amph_target_map target;
 	struct amph_share shares[SHARES];
@@ -48,21 +48,16 @@ static int open_session(void)
 {
 	static const struct amph_session_events events = {.requested = take_request};
 	struct amph_map map = {.windows = (struct amph_window *)(uintptr_t)&window, .count = 1};
-	struct remote_endpoint endpoint;
 	struct amph_why why = {0};
 	uint64_t nonce = 0;
 
-	if (remote_open(&endpoint, AMPH_SESSION_SERVICE))
+	if (remote_open(&self.share, AMPH_SESSION_SERVICE))
 		return -1;
-	if (amph_channel_rpmsg_device_init(&self.channel, endpoint.fd)) {
-		close(endpoint.fd);
-		return remote_fail("the endpoint makes no channel");
-	}
 	if (getrandom(&nonce, sizeof(nonce), 0) != sizeof(nonce) || !nonce)
 		nonce = amph_time_now() | 1;
 	struct amph_session_config config = {
 		.role = AMPH_SESSION_MAIN,
-		.channel = &self.channel.channel,
+		.channel = &self.share.service.channel.channel,
 		.memory = &self.memory,
 		.target = &self.target.target,
 		.nonce = nonce,
@@ -131,7 +126,8 @@ static int talk(void)
 	if (error)
 		return error;
 	error = amph_session_close(&self.session, amph_deadline(WAIT_MS));
-	amph_channel_rpmsg_device_close(&self.channel);
+	if (remote_close(&self.share))
+		return -1;
 	return error ? remote_fail("close: %s", strerror(-error)) : 0;
 }
 
@@ -147,10 +143,9 @@ static int lose(void)
 	while (error > 0);
 	if (error != -EPIPE || self.session.state != AMPH_SESSION_LOST)
 		return remote_fail("the session with nobody: %s", strerror(-error));
-	if (amph_channel_send(&self.channel.channel, "x", 1, -1, 0) != -EPIPE)
+	if (amph_channel_send(&self.share.service.channel.channel, "x", 1, -1, 0) != -EPIPE)
 		return remote_fail("the channel to nobody can be written");
-	amph_channel_rpmsg_device_close(&self.channel);
-	return 0;
+	return remote_close(&self.share);
 }
 
 static int refuse(const char *path, int flags)
