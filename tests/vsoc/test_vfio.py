@@ -22,6 +22,33 @@ class Vfio(soc.TestCase):
             self.assertIn("\n" + blocked + "\n", ended.stdout)
         self.assertRegex(ended.stdout, r"(?m)^the kernel says: " + FAULT[iommu])
 
+    def limits(self, iommu, write_only):
+        ended = self.expect_no_report("edu-limits", options=("--iommu", iommu, "--edu"))
+        for refused, what in (
+                ("the group is open", "another process has the device's group open"),
+                ("the MSI window", "the IOVA is reserved"),
+                ("over 28 bits", "the device does not reach that IOVA"),
+                ("no page", "the IOVA is not a multiple of the IOMMU's page"),
+                ("in use", "another buffer is at that IOVA"),
+                ("odd size", "the buffer does not fill pages of the IOMMU"),
+                ("dma-heap", "the kernel can't pin this mapping"),
+                ("another's mapping", "somebody who shares the container has mapped that IOVA"),
+                ("one mapping", "the container takes no more mappings"),
+                ("two buffers locked", "the buffer can't be locked in memory")):
+            self.assertRegex(ended.stdout, rf"(?m)^{refused}: [^:]+: {what}")
+        for moved in ("own part", "other's part", "after off and up"):
+            self.assertRegex(ended.stdout, rf"(?m)^{moved}: the device read and wrote 8192 bytes")
+        for said in ("killed: what it had attached is unmapped", f"write-only map: {write_only}",
+                     "nothing is locked, nothing is open"):
+            self.assertIn("\n" + said + "\n", ended.stdout)
+        self.assertRegex(ended.stdout, r"(?m)^the kernel says: " + FAULT[iommu])
+
+    def test_limits_behind_smmuv3_are_refusals_with_a_reason(self):
+        self.limits("smmuv3", "the device reads it")
+
+    def test_limits_behind_virtio_iommu_are_refusals_with_a_reason(self):
+        self.limits("virtio", "the device can't read it")
+
     def test_device_behind_smmuv3_reaches_what_is_attached_and_nothing_else(self):
         self.share("smmuv3")
 
