@@ -26,7 +26,7 @@ struct amph_attachment {
 	uint32_t granule; /* bytes; 1, or the largest cache line of all sides */
 	uint32_t bit; /* its mask in a range's holders */
 	bool coherent; /* no maintenance: as the target is, unless its attach says otherwise */
-	bool enforced; /* hardware holds the target to these segments and this direction */
+	bool enforced; /* hardware holds the target to these segments, a reading one to reading */
 	bool quarantined; /* lost or abandoned while the target could reach the buffer */
 	uintptr_t private_data[2]; /* the target's */
 	struct amph_attachment *next; /* of the buffer */

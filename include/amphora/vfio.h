@@ -106,9 +106,9 @@ int amph_target_vfio_close(struct amph_target_vfio *target);
  * amph_shm_attach() says, and: -EINVAL (the buffer's start, its size, or the IOVA is not a multiple of
  * the IOMMU's page: the device would reach what shares its last page; open it rounded up), -ERANGE (the
  * IOVA is reserved, or too wide for the device; no free one is left), -EADDRINUSE (something is mapped
- * there), -ENOTSUP (the CPU has no mapping of the buffer, or one that the kernel can't pin: that of most
- * dma-bufs), -ENOMEM (RLIMIT_MEMLOCK: what is mapped counts as locked memory), -ENOSPC
- * (vfio_iommu_type1.dma_entry_limit), -EIO (an earlier unmap has failed).
+ * there), -ENOTSUP (the CPU has no mapping of the buffer, an uncached one, or one that the kernel can't
+ * pin: that of most dma-bufs, but not of udmabuf's), -ENOMEM (RLIMIT_MEMLOCK: what is mapped counts as
+ * locked memory), -ENOSPC (vfio_iommu_type1.dma_entry_limit), -EIO (an earlier unmap has failed).
  */
 int amph_vfio_attach_at(struct amph_shm *shm, struct amph_target_vfio *target, uint32_t direction,
 			enum amph_sync_method method, uint64_t iova,

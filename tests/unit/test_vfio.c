@@ -361,7 +361,7 @@ static void a_buffer_that_shares_a_page_is_refused(void **state)
 	close_device();
 }
 
-static void a_buffer_without_a_mapping_is_refused(void **state)
+static void a_buffer_without_a_cached_mapping_is_refused(void **state)
 {
 	struct buffer *buffer = open_buffer(0, PAGE);
 	void *va = buffer->shm.va;
@@ -371,6 +371,8 @@ static void a_buffer_without_a_mapping_is_refused(void **state)
 	buffer->shm.va = NULL;
 	assert_refused(attach(buffer, AMPH_DEVICE_READS), -ENOTSUP, &buffer->shm);
 	buffer->shm.va = va;
+	buffer->shm.flags |= AMPH_SHM_NOT_CACHED;
+	assert_refused(attach(buffer, AMPH_DEVICE_READS), -ENOTSUP, &buffer->shm);
 	close_device();
 }
 
@@ -752,7 +754,7 @@ int main(void)
 		TEST(a_borrowed_container_without_an_iommu_gets_one),
 		TEST(the_direction_becomes_the_maps_permissions),
 		TEST(a_buffer_that_shares_a_page_is_refused),
-		TEST(a_buffer_without_a_mapping_is_refused),
+		TEST(a_buffer_without_a_cached_mapping_is_refused),
 		TEST(attach_without_segment_storage_is_refused),
 		TEST(a_given_address_is_used_or_refused),
 		TEST(an_address_comes_back_as_late_as_can_be),

@@ -13,7 +13,7 @@ FAULT = {"smmuv3": r"arm-smmu-v3 \S+ event 0x1[03] received",
 class Vfio(soc.TestCase):
     def share(self, iommu):
         ended = self.expect_no_report("edu-share", options=("--iommu", iommu, "--edu"))
-        for moved in ("chosen IOVA", "given IOVA"):
+        for moved in ("chosen IOVA", "given IOVA", "udmabuf"):
             self.assertRegex(ended.stdout, rf"(?m)^{moved}: the device read and wrote 8192 bytes")
         self.assertRegex(ended.stdout, r"(?m)^given IOVA: .* at 0x123000\r?$")
         for blocked in ("write to a read-only map: blocked and reported, the bytes are unchanged",

@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <amphora/dmabuf.h>
+
 #include "kernel_log.h"
 #include "place.h"
 
@@ -28,6 +30,24 @@ static void exchange_at_chosen_and_given_addresses(struct place *place)
 	exchange(place, a, "given IOVA");
 	detach(a);
 	buffer_close(a);
+}
+
+/* A dma-buf whose pages the kernel can pin: a remote processor could have it at the same time. */
+static void exchange_in_a_udmabuf(struct place *place)
+{
+	struct amph_provider udmabuf;
+	struct amph_why why = {0};
+	struct buffer *a = &place->a;
+
+	check("udmabuf", amph_provider_udmabuf_init(&udmabuf, &why), &why);
+	check("udmabuf", amph_memory_add_provider(&place->memory, &udmabuf), &why);
+	buffer_open(place, a, "udmabuf:a", SIZE);
+	attach(place, a, AMPH_DEVICE_READS_WRITES);
+	exchange(place, a, "udmabuf");
+	detach(a);
+	buffer_close(a);
+	/* the provider ends with this function */
+	place->memory.providers = place->memory.providers->next;
 }
 
 static void expect_blocked(struct place *place, const struct buffer *buffer, const uint8_t *before,
@@ -98,6 +118,7 @@ int main(int count, char **arguments)
 	check("vfio-pci does not bind", edu_bind(place.config.device), NULL);
 	check("open", edu_open(&place.edu, &place.config), &place.edu.target.why);
 	exchange_at_chosen_and_given_addresses(&place);
+	exchange_in_a_udmabuf(&place);
 	a_write_to_a_read_only_map_is_blocked(&place);
 	an_access_after_detach_is_blocked(&place);
 	check("close", edu_close(&place.edu), &place.edu.target.why);

@@ -101,6 +101,12 @@ static int check_buffer(const struct amph_shm *shm, uint64_t page, struct amph_w
 		return amph_refuse(why, -ENOTSUP,
 				   "the CPU has no mapping of the buffer to map for the device", 0,
 				   0);
+	if (shm->flags & AMPH_SHM_NOT_CACHED)
+		return amph_refuse(
+			why, -ENOTSUP,
+			"the device's accesses go through the caches, past which the CPU "
+			"reads and writes this buffer",
+			shm->flags, 0);
 	if ((uintptr_t)shm->va % page)
 		return amph_refuse(why, -EINVAL,
 				   "the buffer does not start on a page of the IOMMU: the device "
