@@ -12,17 +12,17 @@
 #include <linux/types.h>
 
 #define VSOC_CONTROL_SIZE    4096
-#define VSOC_CONTROL_VERSION 2
+#define VSOC_CONTROL_VERSION 3
 
 /* ivshmem: peer ids, the doorbells (vectors) of each peer, and where a peer is rung */
 #define VSOC_PEER_LINUX	   0
 #define VSOC_PEER_LAUNCHER 1
 #define VSOC_VECTOR_RING   0 /* a count in kicks or rings has changed */
-#define VSOC_VECTOR_POWER  1 /* request, exit, or done and state have changed */
+#define VSOC_VECTOR_POWER  1 /* request, exit, listens, or done and state have changed */
 #define VSOC_VECTORS	   2
 #define VSOC_DOORBELL	   0x0c /* in BAR 0: peer << 16 | vector */
 
-#define VSOC_NOTIFY_IDS 32
+#define VSOC_NOTIFY_IDS	     32
 #define VSOC_EARLY_TABLE_MAX 4096 /* bytes of a resource table */
 
 /* The lowest bit of a request: what is asked for. The others differ from the request before. */
@@ -43,7 +43,8 @@ struct vsoc_control {
 	__le32 request; /* power: the launcher carries out the newest */
 	__le32 boot_address; /* where the coprocessor starts (da), before a request to be on */
 	__le32 exit;
-	__le32 reserved_linux[29];
+	__le32 listens; /* not 0 once the console is set up, and input can be sent */
+	__le32 reserved_linux[28];
 	__le32 kicks[VSOC_NOTIFY_IDS]; /* how often each notify id was kicked, free-running */
 
 	/* written by the launcher */
@@ -58,7 +59,8 @@ struct vsoc_control {
 	__le32 early_table;
 	__le32 early_table_size;
 	__le32 early_address;
-	__le32 reserved_launcher[25];
+	__le32 window; /* the terminal's size: rows << 16 | columns; 0 where there is none */
+	__le32 reserved_launcher[24];
 	__le32 rings[VSOC_NOTIFY_IDS]; /* how often the coprocessor rang each, free-running */
 };
 

@@ -71,7 +71,7 @@ class VirtualSoc(soc.TestCase):
         self.expect_no_report("remote-crash", "5")
 
     def test_bad_usage_is_told_apart(self):
-        for arguments in ([], ["--no-such-option"], ["--firmware"],
+        for arguments in (["--no-such-option"], ["--firmware"],
                           ["--share", "/no/such/folder", "--", "remote-ping"],
                           ["--share", soc.AMPHORA, "--", "remote-ping"],
                           ["--firmware", "/no/such/file", "--", "remote-ping"],

@@ -64,6 +64,13 @@ static void *show_progress(void *argument)
 	return NULL;
 }
 
+static const char *line_end = "\n";
+
+void tool_terminal_raw(bool raw)
+{
+	line_end = raw ? "\r\n" : "\n";
+}
+
 void tool_error(const char *format, ...)
 {
 	va_list values;
@@ -73,7 +80,7 @@ void tool_error(const char *format, ...)
 	va_start(values, format);
 	vfprintf(stderr, format, values);
 	va_end(values);
-	fputc('\n', stderr);
+	fputs(line_end, stderr);
 }
 
 const char *tool_why(const struct amph_why *why, int error, char *text, uint32_t size)
@@ -99,8 +106,8 @@ static void log_line(void *argument, enum amph_log_level level, const char *what
 	if (level > AMPH_LOG_WARNING && !*verbose)
 		return;
 	tool_progress_end();
-	fprintf(stderr, "amphora: %s: %s (%" PRIu64 ", %" PRIu64 ")\n",
-		(unsigned)level < 4 ? names[level] : "log", what, value, limit);
+	fprintf(stderr, "amphora: %s: %s (%" PRIu64 ", %" PRIu64 ")%s",
+		(unsigned)level < 4 ? names[level] : "log", what, value, limit, line_end);
 }
 
 void tool_log(bool verbose)

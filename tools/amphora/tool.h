@@ -22,6 +22,9 @@ int command_vsoc(int count, char **arguments);
 /* "amphora: ..." to standard error. */
 void tool_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* Whether standard error's terminal takes a line's end as it is: lines then end with a return too. */
+void tool_terminal_raw(bool raw);
+
 /* A reason of the library as text: "what: value V, limit L". Returns `text`. */
 const char *tool_why(const struct amph_why *why, int error, char *text, uint32_t size);
 

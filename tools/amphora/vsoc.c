@@ -8,10 +8,12 @@
 #include "vsoc_early.h"
 #include "vsoc_initrd.h"
 #include "vsoc_linux.h"
+#include "vsoc_terminal.h"
 
 #include <argp.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
@@ -28,10 +30,12 @@
 #define FIRMWARE    "firmware/edge-riscv32-vsoc.elf"
 #define COMMAND_MAX 65536
 #define PATH_SIZE   4096
+#define LEFT	    (-1) /* what ends it is neither a signal nor Linux, but Ctrl-A X */
+#define APPEND_MAX  4096 /* more than Linux takes, which is checked with what is there already */
 #define SIGNAL_BASE 128 /* exit status of a program that a signal ended, as a shell says it */
 
 struct options {
-	char **command; /* NULL-terminated */
+	char **command; /* NULL-terminated; NULL: a shell */
 	const char *firmware; /* NULL: the demo's */
 	const char *share; /* a folder, or NULL */
 	const char *append; /* to the kernel's command line, or NULL */
@@ -45,6 +49,7 @@ struct vsoc {
 	struct amph_dram dram;
 	struct vsoc_bridge bridge;
 	struct vsoc_linux machine;
+	struct vsoc_terminal terminal;
 	char kernel[PATH_SIZE], tree[PATH_SIZE];
 	int signals;
 };
@@ -108,9 +113,6 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 	case ARGP_KEY_ARG: /* and all that follows */
 		options->command = state->argv + state->next - 1;
 		state->next = state->argc;
-		return 0;
-	case ARGP_KEY_NO_ARGS:
-		argp_error(state, "which program?");
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -186,7 +188,7 @@ static int make_initrd(struct vsoc_initrd *initrd, const struct options *options
 	}
 	vsoc_initrd_open(initrd, archive);
 	vsoc_initrd_add_file(initrd, "lib/firmware/vsoc.elf", firmware, 0644);
-	error = add_command(initrd, options->command);
+	error = options->command ? add_command(initrd, options->command) : 0;
 	if (error) {
 		tool_error("the program's arguments have more than %d bytes", COMMAND_MAX);
 		vsoc_initrd_close(initrd);
@@ -199,18 +201,35 @@ static int make_initrd(struct vsoc_initrd *initrd, const struct options *options
 	return error;
 }
 
+/* TERM for Linux's programs: Linux gives its first program what it does not know itself. */
+static void name_terminal(const struct vsoc *vsoc, const struct options *options, char *text,
+			  size_t size)
+{
+	const char *name = getenv("TERM");
+
+	if (!vsoc->terminal.raw || !name || !*name ||
+	    name[strspn(name,
+			"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-._")])
+		name = "dumb";
+	snprintf(text, size, "TERM=%.64s %s", name, options->append ? options->append : "");
+}
+
 static int start_linux(struct vsoc *vsoc, int initrd, const struct options *options)
 {
+	char append[APPEND_MAX];
+
+	name_terminal(vsoc, options, append, sizeof(append));
 	struct vsoc_linux_config config = {
 		.kernel = vsoc->kernel,
 		.device_tree = vsoc->tree,
 		.initrd = initrd,
 		.dram = vsoc->dram.fd,
 		.control = vsoc->bridge.theirs,
+		.console = vsoc->terminal.theirs,
 		.dram_size = DRAM_SIZE,
 		.vectors = VSOC_VECTORS,
 		.share = options->share,
-		.append = options->append,
+		.append = append,
 		.iommu = options->iommu,
 		.edu = options->edu,
 		.verbose = options->verbose,
@@ -219,6 +238,7 @@ static int start_linux(struct vsoc *vsoc, int initrd, const struct options *opti
 	if (error)
 		tool_error("QEMU can't be started: %s", strerror(-error));
 	vsoc_bridge_handed_over(&vsoc->bridge);
+	vsoc_terminal_handed_over(&vsoc->terminal);
 	return error;
 }
 
@@ -230,7 +250,7 @@ static int start_early(struct vsoc *vsoc, const struct options *options)
 	return error ? error : vsoc_early_start(&vsoc->bridge, firmware);
 }
 
-/* Signals that end this program are waited for from now on. */
+/* Signals that end this program, or tell of a new window, are waited for from now on. */
 static int take_signals(void)
 {
 	sigset_t set;
@@ -239,29 +259,47 @@ static int take_signals(void)
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGQUIT);
+	sigaddset(&set, SIGWINCH);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-/* Until its program or all of Linux has ended, or a signal comes. Returns the signal, or 0. */
+/* Returns a signal that ends this program, or 0. */
+static int take_signal(struct vsoc *vsoc)
+{
+	struct signalfd_siginfo taken;
+
+	if (read(vsoc->signals, &taken, sizeof(taken)) != sizeof(taken))
+		return 0;
+	if (taken.ssi_signo != SIGWINCH)
+		return (int)taken.ssi_signo;
+	vsoc_bridge_set_window(&vsoc->bridge, vsoc_terminal_window(&vsoc->terminal));
+	return 0;
+}
+
+/* Until its program or all of Linux has ended, the user leaves, or a signal comes. */
 static int serve(struct vsoc *vsoc)
 {
-	struct pollfd polls[VSOC_BRIDGE_POLLS + 2];
-	struct signalfd_siginfo taken;
+	struct pollfd polls[VSOC_BRIDGE_POLLS + VSOC_TERMINAL_POLLS + 2];
+	struct pollfd *terminal = polls + VSOC_BRIDGE_POLLS,
+		      *machine = terminal + VSOC_TERMINAL_POLLS;
 	int status;
 
 	for (;;) {
 		vsoc_bridge_polls(&vsoc->bridge, polls);
-		polls[VSOC_BRIDGE_POLLS] =
-			(struct pollfd){.fd = vsoc->machine.handle, .events = POLLIN};
-		polls[VSOC_BRIDGE_POLLS + 1] =
-			(struct pollfd){.fd = vsoc->signals, .events = POLLIN};
-		if (poll(polls, VSOC_BRIDGE_POLLS + 2, -1) < 0 && errno != EINTR)
+		vsoc_terminal_polls(&vsoc->terminal, vsoc_bridge_listens(&vsoc->bridge), terminal);
+		machine[0] = (struct pollfd){.fd = vsoc->machine.handle, .events = POLLIN};
+		machine[1] = (struct pollfd){.fd = vsoc->signals, .events = POLLIN};
+		if (poll(polls, sizeof(polls) / sizeof(polls[0]), -1) < 0 && errno != EINTR)
 			return SIGTERM;
 		vsoc_bridge_serve(&vsoc->bridge);
-		if (read(vsoc->signals, &taken, sizeof(taken)) == sizeof(taken))
-			return (int)taken.ssi_signo;
-		if (polls[VSOC_BRIDGE_POLLS].revents || vsoc_bridge_exit(&vsoc->bridge, &status))
+		if (vsoc_terminal_serve(&vsoc->terminal, terminal))
+			return LEFT;
+		int number = take_signal(vsoc);
+		if (number)
+			return number;
+		if (machine[0].revents || vsoc_bridge_exit(&vsoc->bridge, &status))
 			return 0;
 	}
 }
@@ -271,6 +309,8 @@ static int result(const struct vsoc *vsoc, int stopped_by)
 {
 	int status;
 
+	if (stopped_by == LEFT)
+		return EXIT_FINE;
 	if (vsoc_bridge_exit(&vsoc->bridge, &status)) {
 		if (WIFEXITED(status))
 			return WEXITSTATUS(status);
@@ -284,29 +324,40 @@ static int result(const struct vsoc *vsoc, int stopped_by)
 	return EXIT_FAILED;
 }
 
-static int run(struct vsoc *vsoc, int initrd, const struct options *options)
+static int run_linux(struct vsoc *vsoc, int initrd, const struct options *options)
 {
 	int status = EXIT_FAILED;
+	int error = vsoc_terminal_open(&vsoc->terminal);
 
-	if (vsoc_bridge_open(&vsoc->bridge, &vsoc->dram, DRAM_DA)) {
-		tool_error("%s", vsoc->bridge.error);
+	if (error) {
+		tool_error("the console: %s", strerror(-error));
 		return status;
 	}
-	int error = options->early ? start_early(vsoc, options) : 0;
+	if (vsoc->terminal.raw && !options->command)
+		fputs("Linux, beside a coprocessor. exit or Ctrl-A X switch both off.\r\n", stderr);
+	vsoc_bridge_set_window(&vsoc->bridge, vsoc_terminal_window(&vsoc->terminal));
+	error = options->early ? start_early(vsoc, options) : 0;
 	if (!error)
 		error = start_linux(vsoc, initrd, options);
-	if (!error) {
-		int number = serve(vsoc);
-
+	int number = error ? 0 : serve(vsoc);
+	if (!error)
 		vsoc_linux_stop(&vsoc->machine);
-		status = result(vsoc, number);
+	vsoc_terminal_close(&vsoc->terminal);
+	return error ? status : result(vsoc, number);
+}
+
+static int run(struct vsoc *vsoc, int initrd, const struct options *options)
+{
+	if (vsoc_bridge_open(&vsoc->bridge, &vsoc->dram, DRAM_DA)) {
+		tool_error("%s", vsoc->bridge.error);
+		return EXIT_FAILED;
 	}
-	error = vsoc_bridge_close(&vsoc->bridge);
-	if (error) {
-		tool_error("the coprocessor can't be stopped: %s", strerror(-error));
-		status = EXIT_FAILED;
-	}
-	return status;
+	int status = run_linux(vsoc, initrd, options);
+	int error = vsoc_bridge_close(&vsoc->bridge);
+	if (!error)
+		return status;
+	tool_error("the coprocessor can't be stopped: %s", strerror(-error));
+	return EXIT_FAILED;
 }
 
 int command_vsoc(int count, char **arguments)
@@ -314,11 +365,12 @@ int command_vsoc(int count, char **arguments)
 	static const struct argp argp = {
 		.options = option_list,
 		.parser = parse,
-		.args_doc = "-- COMMAND [ARGUMENT...]",
+		.args_doc = "[-- COMMAND [ARGUMENT...]]",
 		.doc = "Boots the virtual SoC: arm64 Linux and a riscv32 coprocessor on one DRAM. "
-		       "Runs COMMAND in Linux, then powers all of it off.\v"
-		       "Exit status: COMMAND's; 128 and the signal's number when a signal ended it "
-		       "or this program; 1 failed; 2 bad usage, or the virtual SoC is not built."};
+		       "Runs COMMAND in Linux, or a shell, then powers all of it off. In a terminal "
+		       "every key goes to Linux, but Ctrl-A X: that pulls the plug.\v"
+		       "Exit status: the program's; 128 and the signal's number when a signal ended it "
+		       "or this program; 0 after Ctrl-A X; 1 failed; 2 bad usage, or the virtual SoC is not built."};
 	static struct vsoc vsoc;
 	struct options options = {.iommu = "none", .variant = "vsoc"};
 	struct vsoc_initrd initrd;

@@ -318,6 +318,16 @@ void vsoc_bridge_serve(struct vsoc_bridge *bridge)
 	pass_kicks(bridge);
 }
 
+void vsoc_bridge_set_window(struct vsoc_bridge *bridge, uint32_t window)
+{
+	write_word(&bridge->control->window, window);
+}
+
+bool vsoc_bridge_listens(const struct vsoc_bridge *bridge)
+{
+	return read_word(&bridge->control->listens) != 0;
+}
+
 bool vsoc_bridge_exit(const struct vsoc_bridge *bridge, int *wait_status)
 {
 	uint32_t word = read_word(&bridge->control->exit);

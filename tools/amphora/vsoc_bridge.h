@@ -54,6 +54,12 @@ void vsoc_bridge_polls(struct vsoc_bridge *bridge, struct pollfd *polls);
 /* Does all that is to be done. Never blocks for longer than a power-on or -off takes. */
 void vsoc_bridge_serve(struct vsoc_bridge *bridge);
 
+/* Tells Linux the size of its terminal, as in vsoc_control.h. */
+void vsoc_bridge_set_window(struct vsoc_bridge *bridge, uint32_t window);
+
+/* Whether Linux reads its console. */
+bool vsoc_bridge_listens(const struct vsoc_bridge *bridge);
+
 /* Whether Linux's program has ended, and its wait status. */
 bool vsoc_bridge_exit(const struct vsoc_bridge *bridge, int *wait_status);
 

@@ -6,18 +6,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define PROGRAM	      "qemu-system-aarch64"
-#define QUIT_DEADLINE 3000 /* ms */
 #define EXEC_FAILED   127
 #define ARGUMENTS_MAX 48 /* of QEMU; more than make_line() and add_devices() add */
 #define APPEND_SIZE   2048 /* what arm64 Linux takes */
@@ -87,7 +84,7 @@ static int describe_share(const char *folder, char *text, size_t size)
 
 /* QEMU's command line while it is put together: the texts that are made stay in it. */
 struct line {
-	char size[32], memory[128], initrd[48], control[48], monitor[48], ivshmem[96], share[8192];
+	char size[32], memory[128], initrd[48], control[48], console[48], ivshmem[96], share[8192];
 	char append[APPEND_SIZE];
 	const char *arguments[ARGUMENTS_MAX + 1];
 	uint32_t count;
@@ -116,7 +113,7 @@ static void add_devices(struct line *line, const struct vsoc_linux_config *confi
 	}
 }
 
-static int make_line(struct line *line, const struct vsoc_linux_config *config, int monitor)
+static int make_line(struct line *line, const struct vsoc_linux_config *config)
 {
 	*line = (struct line){0};
 	if (config->share && describe_share(config->share, line->share, sizeof(line->share)))
@@ -132,7 +129,7 @@ static int make_line(struct line *line, const struct vsoc_linux_config *config, 
 		 (unsigned long long)config->dram_size, config->dram);
 	snprintf(line->initrd, sizeof(line->initrd), "/proc/self/fd/%d", config->initrd);
 	snprintf(line->control, sizeof(line->control), "socket,id=control,fd=%d", config->control);
-	snprintf(line->monitor, sizeof(line->monitor), "socket,id=monitor,fd=%d", monitor);
+	snprintf(line->console, sizeof(line->console), "socket,id=console,fd=%d", config->console);
 	snprintf(line->ivshmem, sizeof(line->ivshmem),
 		 "ivshmem-doorbell,chardev=control,vectors=%u,addr=2", config->vectors);
 	add(line, PROGRAM, NULL);
@@ -148,60 +145,31 @@ static int make_line(struct line *line, const struct vsoc_linux_config *config, 
 	add(line, "-nodefaults", "-no-user-config");
 	add(line, "-no-reboot", NULL);
 	add(line, "-display", "none");
-	add(line, "-chardev", "stdio,id=console,signal=on");
+	add(line, "-chardev", line->console);
 	add(line, "-serial", "chardev:console");
 	add(line, "-chardev", line->control);
-	add(line, "-chardev", line->monitor);
-	add(line, "-mon", "chardev=monitor,mode=control");
 	add_devices(line, config);
 	return 0;
 }
 
 int vsoc_linux_start(struct vsoc_linux *machine, const struct vsoc_linux_config *config)
 {
+	const int inherit[] = {config->initrd, config->dram, config->control, config->console};
 	struct line line;
-	int pair[2];
 
-	*machine = (struct vsoc_linux){.handle = -1, .monitor = -1};
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
-		return -errno;
-	const int inherit[] = {config->initrd, config->dram, config->control, pair[1]};
-	int error = make_line(&line, config, pair[1]);
+	*machine = (struct vsoc_linux){.handle = -1};
+	int error = make_line(&line, config);
 	if (!error)
 		error = launch(machine, (char *const *)(uintptr_t)line.arguments, inherit,
 			       sizeof(inherit) / sizeof(inherit[0]));
-	close(pair[1]);
-	if (error)
-		close(pair[0]);
-	else
-		machine->monitor = pair[0];
 	return error;
 }
 
-static bool has_ended(const struct vsoc_linux *machine, int milliseconds)
-{
-	struct pollfd entry = {.fd = machine->handle, .events = POLLIN};
-	int ready;
-
-	do
-		ready = poll(&entry, 1, milliseconds);
-	while (ready < 0 && errno == EINTR);
-	return ready > 0;
-}
-
-/* Not killed at once: QEMU gives the terminal back as it was. */
 void vsoc_linux_stop(struct vsoc_linux *machine)
 {
-	static const char quit[] = "{\"execute\":\"qmp_capabilities\"}\n{\"execute\":\"quit\"}\n";
-
-	if (!has_ended(machine, 0)) {
-		(void)!send(machine->monitor, quit, sizeof(quit) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
-		if (!has_ended(machine, QUIT_DEADLINE))
-			kill(machine->pid, SIGKILL);
-	}
+	kill(machine->pid, SIGKILL);
 	while (waitpid(machine->pid, NULL, 0) < 0 && errno == EINTR)
 		;
 	close(machine->handle);
-	close(machine->monitor);
-	*machine = (struct vsoc_linux){.handle = -1, .monitor = -1};
+	*machine = (struct vsoc_linux){.handle = -1};
 }

@@ -11,7 +11,8 @@
 
 struct vsoc_linux_config {
 	const char *kernel, *device_tree; /* paths */
-	int initrd, dram, control; /* fds, borrowed; control: vsoc_bridge.theirs */
+	int initrd, dram; /* fds, borrowed, and so are these: */
+	int control, console; /* vsoc_bridge.theirs, vsoc_terminal.theirs */
 	uint64_t dram_size;
 	uint32_t vectors; /* of the ivshmem function behind `control` */
 	const char *share; /* a folder that Linux gets by the 9p tag "share", or NULL */
@@ -25,11 +26,10 @@ struct vsoc_linux_config {
 struct vsoc_linux {
 	int pid; /* 0: none */
 	int handle; /* readable once it has ended */
-	int monitor; /* QEMU's control socket */
 };
 
 /*
- * Starts it; its console is this process's stdio. It dies with the calling thread.
+ * Starts it. It dies with the calling thread.
  * Returns 0, or -errno. A QEMU that can't be run says so itself, and has ended at once.
  */
 int vsoc_linux_start(struct vsoc_linux *linux_machine, const struct vsoc_linux_config *config);

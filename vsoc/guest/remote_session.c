@@ -18,8 +18,8 @@
 #include "remote.h"
 
 #define SHARES	     2
-#define HEARTBEAT_MS 100
-#define ALIVE_MS     1000 /* more than twice what a silent peer is given */
+#define HEARTBEAT_MS 500
+#define ALIVE_MS     4500 /* more than twice what a silent peer is given */
 #define WAIT_MS	     10000
 
 /* The addresses of vsoc/vsoc.dtsi. */
