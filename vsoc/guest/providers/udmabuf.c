@@ -79,9 +79,12 @@ static void size_over_the_limit_is_refused_with_the_limit(void)
 	EXPECT_EQUAL(p.shm.why.limit, MIB);
 	EXPECT_EQUAL(place_open(&p, "udmabuf:large", MIB, 0), 0);
 	EXPECT_EQUAL(amph_shm_put(&p.shm), 0);
-	check_write_number(LIMIT, 128);
-	EXPECT_EQUAL(place_open(&p, "udmabuf:large", 128 * MIB, 0), 0);
+	check_write_number(LIMIT, 65);
+	EXPECT_EQUAL(place_open(&p, "udmabuf:large", 64 * MIB + 1, 0), 0);
 	EXPECT_EQUAL(amph_shm_put(&p.shm), 0);
+	check_write_number(LIMIT, 100000);
+	EXPECT_REFUSED(place_open(&p, "udmabuf:large", 512 * MIB, 0), -ENOMEM, &p.shm.why,
+		       "available");
 	check_write_number(LIMIT, 64);
 }
 

@@ -62,32 +62,10 @@ static int check_flags(struct amph_shm *shm, const char *heap)
 	return 0;
 }
 
-/* Bytes that can be had without taking them from somebody; UINT64_MAX where the kernel does not tell. */
-static uint64_t available(void)
-{
-	unsigned long long kilobytes = 0;
-	char line[128];
-	FILE *file = fopen("/proc/meminfo", "re");
-	bool found = false;
-
-	while (file && !found && fgets(line, sizeof(line), file))
-		found = sscanf(line, "MemAvailable: %llu kB", &kilobytes) == 1;
-	if (file)
-		fclose(file);
-	return found && kilobytes < UINT64_MAX / 1024 ? kilobytes * 1024 : UINT64_MAX;
-}
-
-/*
- * The system heap allocates page after page whatever the size, and the kernel kills processes before
- * it says no. CMA and protected heaps have regions of their own and refuse by themselves.
- */
+/* CMA and protected heaps have regions of their own, and refuse by themselves. */
 static int check_available(const char *heap, uint64_t length, struct amph_why *why)
 {
-	uint64_t limit = !strncmp(heap, "system", strlen("system")) ? available() : UINT64_MAX;
-
-	if (length <= limit)
-		return 0;
-	return amph_refuse(why, -ENOMEM, "more memory than is available", length, limit);
+	return strncmp(heap, "system", strlen("system")) ? 0 : amph_check_available(length, why);
 }
 
 /* Returns the dma-buf's fd or -errno. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What the providers that begin with a memfd share, and the opening of foreign fds.
+ * What Linux's providers share: sizes, new memfds, and the opening of foreign fds.
  * Memory layer, Linux, private.
  */
 #ifndef AMPH_MEMFD_INTERNAL_H
@@ -12,6 +12,12 @@
 
 /* *length: `size` rounded up to whole pages, or -ENOMEM when that is more than can be mapped. */
 int amph_whole_pages(uint64_t size, uint64_t page, uint64_t *length, struct amph_why *why);
+
+/*
+ * Refuses with -ENOMEM what can't be had without taking it from somebody. The kernel does not: asked
+ * for pages that stay where they are, it gives one after the other and kills processes for the rest.
+ */
+int amph_check_available(uint64_t length, struct amph_why *why);
 
 /*
  * A memfd for a buffer: huge pages by its flags, as long as its size in whole pages of the kind that

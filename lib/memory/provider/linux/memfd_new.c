@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * New memfds for buffers: pages of the right kind, as many as are needed, mapped.
- * Memory layer, Linux; knows no provider. The start of a buffer of memfd and of udmabuf.
+ * How much memory a buffer needs and whether it is there; new memfds for buffers, mapped.
+ * Memory layer, Linux; knows no provider. The start of a buffer.
  */
+#include <stdio.h>
 #include <sys/mman.h>
 #include <sys/statfs.h>
 #include <unistd.h>
@@ -25,6 +26,36 @@ int amph_whole_pages(uint64_t size, uint64_t page, uint64_t *length, struct amph
 				   most);
 	*length = (size + page - 1) / page * page;
 	return 0;
+}
+
+/*
+ * Bytes: MemAvailable less CmaFree, since only pages that can be moved are lent from CMA regions;
+ * UINT64_MAX where the kernel does not tell.
+ */
+static uint64_t available(void)
+{
+	unsigned long long all = UINT64_MAX / 1024, cma = 0;
+	FILE *file = fopen("/proc/meminfo", "re");
+	char line[128];
+
+	while (file && fgets(line, sizeof(line), file)) {
+		sscanf(line, "MemAvailable: %llu kB", &all);
+		sscanf(line, "CmaFree: %llu kB", &cma);
+	}
+	if (file)
+		fclose(file);
+	if (all >= UINT64_MAX / 1024)
+		return UINT64_MAX;
+	return cma < all ? (all - cma) * 1024 : 0;
+}
+
+int amph_check_available(uint64_t length, struct amph_why *why)
+{
+	uint64_t limit = available();
+
+	if (length <= limit)
+		return 0;
+	return amph_refuse(why, -ENOMEM, "more memory than is available", length, limit);
 }
 
 static int create(struct amph_shm *shm, const char *name, int *fd)

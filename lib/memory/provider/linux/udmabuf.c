@@ -92,7 +92,9 @@ static int seal_and_make(struct amph_shm *shm, int memfd, uint64_t length)
 		return amph_refuse(&shm->why, -EFBIG,
 				   "more than the module parameter udmabuf.size_limit_mb allows",
 				   length, limit);
-	error = amph_memfd_map_new(shm, memfd, length, &va);
+	error = shm->flags & AMPH_SHM_HUGE ? 0 : amph_check_available(length, &shm->why);
+	if (!error)
+		error = amph_memfd_map_new(shm, memfd, length, &va);
 	if (error)
 		return error;
 	/* huge pages are there before they are pinned: too few is an error here */
