@@ -33,6 +33,8 @@ static int import_buffer(struct amph_session *session, struct amph_share *share)
 		.segments = share->segments,
 		.segment_max = config->segments_per_share,
 	};
+	/* how the home has mapped it says nothing about the window here */
+	const uint32_t flags = share->flags & ~AMPH_SHM_NOT_CACHED;
 	intptr_t fd = share->fd;
 	int error;
 
@@ -45,7 +47,7 @@ static int import_buffer(struct amph_session *session, struct amph_share *share)
 	if (error)
 		return error;
 	error = amph_shm_import(config->memory, &share->import_shm, &storage, share->name,
-				share->size, share->flags, share->va, share->segments_received,
+				share->size, flags, share->va, share->segments_received,
 				&session->home, share->direction, &share->import_attachment);
 	/* both sides hold to what the home has said, if that keeps whole lines apart */
 	if (!error && share->granule < share->import_attachment.granule) {

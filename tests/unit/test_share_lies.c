@@ -363,6 +363,38 @@ static void an_importer_with_cached_lines_refuses_a_smaller_granule(void **state
 	assert_int_equal(peers.shares[0].state, AMPH_SHARE_ACCEPTED);
 }
 
+static uint32_t invalidated;
+
+static int count_invalidated(void *va, size_t length)
+{
+	(void)va;
+	(void)length;
+	invalidated++;
+	return 0;
+}
+
+static void an_importer_maintains_its_caches_however_the_home_has_mapped_the_buffer(void **state)
+{
+	static const struct amph_cache_ops counting = {.invalidate = count_invalidated};
+	(void)state;
+
+	open_pair();
+	peers.session.config.cache = &counting;
+	peers.session.config.cache_line = 64;
+	peers.session.home.coherent = false;
+	peers.session.home.cache = &counting;
+	raw_offer(1)->granule = 64;
+	raw.body.offer.flags = AMPH_SHM_NOT_CACHED;
+	amph_session_send(&mains.session, &raw, WIRE_OFFER, 1, -1, 0);
+	amph_session_poll(&peers.session, 0);
+	assert_int_equal(peers.shares[0].state, AMPH_SHARE_ACCEPTED);
+	invalidated = 0;
+	amph_session_fill_handoff(&raw, &peers.shares[0], 0, 4096, 0, false);
+	amph_session_send(&mains.session, &raw, WIRE_GIVE, 0, -1, 0);
+	amph_session_poll(&peers.session, 0);
+	assert_int_equal(invalidated, 1);
+}
+
 static void an_importer_without_room_refuses(void **state)
 {
 	(void)state;
@@ -593,6 +625,8 @@ int main(void)
 		cmocka_unit_test(a_contradicted_answer_ends_the_session),
 		cmocka_unit_test(offers_that_cannot_be_taken_are_refused),
 		cmocka_unit_test(an_importer_with_cached_lines_refuses_a_smaller_granule),
+		cmocka_unit_test(
+			an_importer_maintains_its_caches_however_the_home_has_mapped_the_buffer),
 		cmocka_unit_test(an_importer_without_room_refuses),
 		cmocka_unit_test(segments_come_in_order_and_add_up),
 		cmocka_unit_test(an_incomplete_offer_can_be_withdrawn),
