@@ -8,6 +8,7 @@
 #include "edge.h"
 #include "job.h"
 #include "picture.h"
+#include "pieces.h"
 
 #define BAND_PIXELS 131072u /* about a millisecond */
 #define RETURN_MS   1000
@@ -39,7 +40,7 @@ static uint32_t check(const struct amph_share *share, uint32_t operation, uint32
 	size = operation == EDGE_DRAWN ? (uint64_t)width * height : 2 * plane;
 	if (size > shm->size)
 		return EDGE_BAD_SIZE;
-	if (!share->va || (share->direction & direction) != direction)
+	if ((share->direction & direction) != direction)
 		return EDGE_NOT_REACHABLE;
 	if (operation == EDGE_DRAWN)
 		return owns_plane(shm, 0, width, height, true) ? EDGE_OK : EDGE_NOT_OWNED;
@@ -101,26 +102,57 @@ void job_return(struct amph_session *session, struct amph_share *share, uint32_t
 	}
 }
 
+/* The rows that one row's edges need lie together; at the border its edges are 0. */
+static void find_edges(const struct job *job, uint32_t row, uint8_t *output)
+{
+	static uint8_t rows[3 * EDGE_SIDE_MAX];
+	uint32_t width = job->width;
+	uint64_t above = ((uint64_t)row - 1) * width;
+	const uint8_t *input;
+
+	if (row == 0 || row == job->height - 1) {
+		__builtin_memset(output, 0, width);
+		return;
+	}
+	input = pieces_find(job->share, above, 3 * (uint64_t)width);
+	if (!input) {
+		pieces_gather(job->share, above, 3 * width, rows);
+		input = rows;
+	}
+	picture_edges_row(input + width, output, width);
+}
+
+static void compute_row(const struct job *job, uint32_t row)
+{
+	static uint8_t together[EDGE_SIDE_MAX];
+	const struct amph_share *share = job->share;
+	uint32_t width = job->width;
+	uint64_t plane = job->operation == EDGE_DRAWN ? 0 : edge_plane_offset(width, job->height);
+	uint64_t offset = plane + (uint64_t)row * width;
+	uint8_t *where = pieces_find(share, offset, width);
+	uint8_t *output = where ? where : together;
+
+	if (job->operation == EDGE_DETECT) {
+		find_edges(job, row, output);
+	} else if (job->operation == EDGE_DRAWN) {
+		picture_draw_row(output, width, row);
+	} else {
+		if (!where)
+			pieces_gather(share, offset, width, output);
+		picture_invert_row(output, width);
+	}
+	if (!where)
+		pieces_scatter(share, offset, width, output);
+}
+
 bool job_run(struct job *job)
 {
-	uint64_t plane = edge_plane_offset(job->width, job->height);
-	uint8_t *va = job->share->va;
-	const struct picture picture = {
-		.input = va,
-		.output = va + (job->operation == EDGE_DRAWN ? 0 : plane),
-		.width = job->width,
-		.height = job->height,
-	};
 	uint32_t rows = BAND_PIXELS / job->width;
 	uint32_t end = job->height - job->row > rows ? job->row + rows : job->height;
 	struct job now = *job;
 
-	if (job->operation == EDGE_DETECT)
-		picture_edges(&picture, job->row, end);
-	else if (job->operation == EDGE_INVERT)
-		picture_invert(&picture, job->row, end);
-	else
-		picture_draw(&picture, job->row, end);
+	for (uint32_t row = job->row; row < end; row++)
+		compute_row(job, row);
 	job->row = end;
 	if (end < job->height)
 		return false;

@@ -29,13 +29,18 @@ static inline uint32_t magnitude(struct column left, struct column middle, struc
 	return sum > 255 ? 255 : sum;
 }
 
-static void edge_row(const uint8_t *row, uint8_t *output, uint32_t width)
+void picture_edges_row(const uint8_t *row, uint8_t *output, uint32_t width)
 {
 	const uint8_t *above = row - width, *below = row + width;
-	struct column a = column_at(above, row, below);
-	struct column b = column_at(above + 1, row + 1, below + 1), c;
+	struct column a, b, c;
 	uint32_t x = 1;
 
+	if (width < 3) {
+		__builtin_memset(output, 0, width);
+		return;
+	}
+	a = column_at(above, row, below);
+	b = column_at(above + 1, row + 1, below + 1);
 	output[0] = 0;
 	/* Three at a time, so that the columns change their names and not their places. */
 	for (; x + 3 < width; x += 3) {
@@ -62,27 +67,21 @@ void picture_edges(const struct picture *picture, uint32_t first, uint32_t last)
 	for (uint32_t y = first; y < last; y++) {
 		uint8_t *output = picture->output + (uint64_t)y * width;
 
-		if (width < 3 || y == 0 || y == height - 1)
+		if (y == 0 || y == height - 1)
 			__builtin_memset(output, 0, width);
 		else
-			edge_row(picture->input + (uint64_t)y * width, output, width);
+			picture_edges_row(picture->input + (uint64_t)y * width, output, width);
 	}
 }
 
-void picture_invert(const struct picture *picture, uint32_t first, uint32_t last)
+void picture_invert_row(uint8_t *row, uint32_t width)
 {
-	uint8_t *byte = picture->output + (uint64_t)first * picture->width;
-	uint8_t *end = picture->output + (uint64_t)last * picture->width;
-
-	for (; byte < end; byte++)
-		*byte = (uint8_t) ~*byte;
+	for (uint32_t x = 0; x < width; x++)
+		row[x] = (uint8_t)~row[x];
 }
 
-void picture_draw(const struct picture *picture, uint32_t first, uint32_t last)
+void picture_draw_row(uint8_t *row, uint32_t width, uint32_t y)
 {
-	uint8_t *byte = picture->output + (uint64_t)first * picture->width;
-
-	for (uint32_t y = first; y < last; y++)
-		for (uint32_t x = 0; x < picture->width; x++)
-			*byte++ = edge_test_pixel(x, y);
+	for (uint32_t x = 0; x < width; x++)
+		row[x] = edge_test_pixel(x, y);
 }

@@ -14,7 +14,7 @@
 #include "job.h"
 #include "share.h"
 
-#define SEGMENTS_MAX 64u /* of one buffer */
+#define SEGMENTS_MAX 512u /* of one buffer: Linux's memory is scattered */
 #define RANGES_MAX   8u /* of one buffer */
 #define HEARTBEAT_MS 250
 #define SEND_MS	     1000

@@ -60,8 +60,7 @@ class Tree:
         folder = BASE + path
         self.write(folder + "/name", os.path.basename(path).split("@")[0] + "\0")
         for name, value in properties.items():
-            if name != "device_type":
-                name = name.replace("__", "#").replace("_", "-")
+            name = name.replace("__", "#").replace("_", "-")
             if isinstance(value, str):
                 value += "\0"
             self.write(folder + "/" + name, value)

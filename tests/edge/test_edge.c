@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include <cmocka.h>
 
@@ -30,6 +31,8 @@
 #define BUFFERS	    (IMAGES + CARVEOUT)
 #define BUFFER_SIZE (DRAM_SIZE - BUFFERS - 0x400000u) /* QEMU's device tree is at the end */
 #define SHARES	    8
+#define PAGE	    4096u
+#define PAGES	    160 /* of a scattered buffer */
 #define MS(n)	    amph_deadline(n)
 
 static bool is_process;
@@ -446,6 +449,92 @@ static void edges_are_right_at_every_odd_size(void **state)
 	}
 }
 
+/* --- a provider of scattered pages: the last one first, and a strange one between any two --- */
+
+#define SCATTERED (DRAM_SIZE / 2)
+
+static int open_scattered(struct amph_provider *scattered_provider, struct amph_shm *shm,
+			  const char *name)
+{
+	uint32_t count = (uint32_t)((shm->size + PAGE - 1) / PAGE);
+	uint8_t *va =
+		mmap(NULL, (size_t)count * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	(void)scattered_provider;
+	(void)name;
+	assert_ptr_not_equal(va, MAP_FAILED);
+	assert_true(count <= shm->storage.segment_max);
+	for (uint32_t i = 0; i < count; i++) {
+		uint64_t at = SCATTERED + 2 * (uint64_t)(count - 1 - i) * PAGE;
+		uint64_t left = shm->size - (uint64_t)i * PAGE;
+
+		assert_ptr_equal(mmap(va + (size_t)i * PAGE, PAGE, PROT_READ | PROT_WRITE,
+				      MAP_SHARED | MAP_FIXED, dram.fd, (off_t)at),
+				 va + (size_t)i * PAGE);
+		shm->storage.segments[i] =
+			(struct amph_segment){DRAM_PA + at, left < PAGE ? left : PAGE};
+	}
+	memset(va, 0, shm->size);
+	shm->va = va;
+	shm->handle = -1;
+	shm->segment_count = count;
+	return 0;
+}
+
+static void close_scattered(struct amph_provider *scattered_provider, struct amph_shm *shm)
+{
+	(void)scattered_provider;
+	munmap(shm->va, (shm->size + PAGE - 1) / PAGE * PAGE);
+}
+
+static const struct amph_provider_ops scattered_ops = {open_scattered, close_scattered};
+
+static void job_on_scattered_memory_touches_its_pages_and_no_other(void **state)
+{
+	static const uint32_t sizes[][2] = {{1, 1},    {3, 2000}, {64, 64},  {509, 97},
+					    {4095, 9}, {4096, 9}, {4097, 9}, {8192, 7}};
+	static struct amph_provider scattered = {.name = "scattered", .ops = &scattered_ops};
+	static struct amph_segment segments[PAGES], device_segments[PAGES];
+	struct side *side = &sides[0];
+	uint8_t *strange = (uint8_t *)dram.io.va + SCATTERED + PAGE;
+
+	(void)state;
+	scattered.next = NULL;
+	assert_int_equal(amph_memory_add_provider(&memory, &scattered), 0);
+	for (uint32_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+		uint32_t width = sizes[i][0], height = sizes[i][1];
+		struct buffer buffer = {0};
+		const struct amph_shm_storage storage = {buffer.ranges, 16, segments, PAGES};
+
+		assert_int_equal(amph_shm_open(&memory, &buffer.shm, &storage, "scattered:picture",
+					       2 * edge_plane_offset(width, height), 0),
+				 0);
+		for (uint32_t page = 0; page < PAGES; page++)
+			memset(strange + 2 * (size_t)page * PAGE, 0x5a, PAGE);
+		draw(&buffer, width, height, i);
+		assert_int_equal(amph_shm_attach(&buffer.shm, &side->target.target,
+						 AMPH_DEVICE_READS_WRITES, AMPH_SYNC_MESSAGES,
+						 &buffer.attachment, device_segments, PAGES),
+				 0);
+		assert_int_equal(buffer.attachment.segment_count, buffer.shm.segment_count);
+		assert_int_equal(amph_session_offer(&side->session, &buffer.attachment, 0, MS(2000),
+						    &buffer.share),
+				 0);
+		assert_int_equal(amph_session_wait_share(&side->session, buffer.share,
+							 AMPH_SHARE_ACCEPTED, MS(5000)),
+				 0);
+		assert_int_equal(job(side, &buffer, EDGE_DETECT, width, height), EDGE_OK);
+		check_edges(&buffer, width, height, 0);
+		assert_int_equal(job(side, &buffer, EDGE_INVERT, width, height), EDGE_OK);
+		check_edges(&buffer, width, height, 0xff);
+		for (uint32_t page = 0; page < PAGES; page++)
+			for (uint32_t byte = 0; byte < PAGE; byte++)
+				assert_int_equal(strange[2 * (size_t)page * PAGE + byte], 0x5a);
+		take_away(&buffer, side);
+		close_buffer(&buffer);
+	}
+}
+
 static void planes_may_be_given_one_by_one(void **state)
 {
 	struct side *side = &sides[0];
@@ -846,6 +935,8 @@ int main(int count, char **arguments)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(edges_are_right_at_every_odd_size, set_up,
 						tear_down),
+		cmocka_unit_test_setup_teardown(
+			job_on_scattered_memory_touches_its_pages_and_no_other, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(planes_may_be_given_one_by_one, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(job_that_does_not_fit_comes_back_with_the_reason,
 						set_up, tear_down),

@@ -117,7 +117,8 @@ static uint32_t work(struct amph_share *share, uint64_t cookie)
 	if (operation == EDGE_DETECT)
 		picture_edges(&picture, 0, height);
 	else
-		picture_invert(&picture, 0, height);
+		for (uint32_t y = 0; y < height; y++)
+			picture_invert_row(picture.output + (uint64_t)y * width, width);
 	return EDGE_OK;
 }
 

@@ -22,8 +22,6 @@
 #define IMAGE_MAX	 (16 * SOC_MIB)
 #define HEARTBEAT_MS	 500
 #define EM_RISCV	 243
-#define SHARE_TYPE_FIRST 1 /* docs/protocol.md, "Messages" */
-#define SHARE_TYPE_LAST	 17
 
 static int fail(struct soc *soc, int error, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
@@ -334,54 +332,6 @@ int coprocessor_start(struct coprocessor *coprocessor, struct soc *soc, enum cop
 	if (status)
 		amph_rproc_stop(&coprocessor->rproc, deadline);
 	return status;
-}
-
-/* A message of the share protocol names itself: its type, then its own length. */
-static void tap_count(struct tap *tap, const void *message, uint32_t length)
-{
-	uint16_t head[2] = {0};
-
-	if (length >= sizeof(head))
-		memcpy(head, message, sizeof(head));
-	if (head[0] >= SHARE_TYPE_FIRST && head[0] <= SHARE_TYPE_LAST && head[1] == length) {
-		tap->messages++;
-		tap->bytes += length;
-	} else {
-		tap->other_bytes += length;
-	}
-}
-
-static int tap_send(struct amph_channel *channel, const void *message, uint32_t length,
-		    intptr_t handle, uint64_t deadline)
-{
-	struct tap *tap = (struct tap *)channel;
-	int status = amph_channel_send(tap->inner, message, length, handle, deadline);
-
-	if (!status)
-		tap_count(tap, message, length);
-	return status;
-}
-
-static int tap_poll(struct amph_channel *channel, uint64_t deadline)
-{
-	return amph_channel_poll(((struct tap *)channel)->inner, deadline);
-}
-
-static void tap_receive(void *argument, const void *message, uint32_t length, intptr_t handle)
-{
-	struct tap *tap = argument;
-
-	tap_count(tap, message, length);
-	tap->channel.receiver(tap->channel.argument, message, length, handle);
-}
-
-static const struct amph_channel_ops tap_ops = {.send = tap_send, .poll = tap_poll};
-
-static void tap_init(struct tap *tap, struct amph_channel *inner)
-{
-	*tap = (struct tap){.channel = {.ops = &tap_ops, .message_max = inner->message_max},
-			    .inner = inner};
-	amph_channel_receive(inner, tap_receive, tap);
 }
 
 static int wait_for_service(struct coprocessor *coprocessor, uint64_t deadline)

@@ -20,6 +20,8 @@
 #include <amphora/target.h>
 #include <edge/edge.h>
 
+#include "tap.h"
+
 #define SOC_MIB		    0x100000ull
 #define SOC_DRAM_SIZE	    (256 * SOC_MIB)
 #define SOC_DRAM_PA	    0x40000000ull
@@ -47,14 +49,6 @@ struct soc {
 	struct amph_provider_pool provider; /* "dram:" */
 	struct amph_memory memory;
 	char error[SOC_ERROR]; /* of the last call that failed */
-};
-
-/* A channel that counts what goes through another: how many bytes crossed by copy. */
-struct tap {
-	struct amph_channel channel;
-	struct amph_channel *inner;
-	uint64_t messages, bytes; /* of the share protocol, both directions */
-	uint64_t other_bytes; /* anything else: contents that should not have been copied */
 };
 
 struct coprocessor {

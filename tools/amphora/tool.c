@@ -118,12 +118,20 @@ void tool_log(bool verbose)
 	amph_log_set(log_line, &all);
 }
 
+/* A terminal that can take a line away again. */
+static bool is_terminal(void)
+{
+	const char *name = getenv("TERM");
+
+	return isatty(STDERR_FILENO) && name && *name && strcmp(name, "dumb") != 0;
+}
+
 void tool_progress_begin(const char *what)
 {
 	sigset_t all, before;
 
 	tool_progress_end();
-	if (!isatty(STDERR_FILENO))
+	if (!is_terminal())
 		return;
 	pthread_mutex_lock(&progress.lock);
 	if (!progress.started) {
