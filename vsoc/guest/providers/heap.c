@@ -68,7 +68,11 @@ static void buffer_of_128_mib_is_opened_from_either(void)
 			EXPECT_EQUAL(amph_heap_find_cma(name, sizeof(name), NULL), 0);
 		init_heap(&heap, name);
 		place_init(&p, &heap.provider);
-		EXPECT_EQUAL(place_open(&p, "heap:large", 128 * MIB, 0), 0);
+		if (place_open(&p, "heap:large", 128 * MIB, 0)) {
+			/* the debugging kernel has taken the memory that is not CMA's */
+			EXPECT(!contiguous && p.shm.why.limit < 128 * MIB);
+			continue;
+		}
 		((volatile char *)p.shm.va)[128 * MIB - 1] = 1;
 		EXPECT_EQUAL(amph_shm_put(&p.shm), 0);
 	}
