@@ -16,7 +16,7 @@
 
 #define SEGMENTS_MAX 512u /* of one buffer: Linux's memory is scattered */
 #define RANGES_MAX   8u /* of one buffer */
-#define HEARTBEAT_MS 250
+#define HEARTBEAT_MS 500 /* four without it, and the main processor takes us for dead */
 #define SEND_MS	     1000
 
 static struct amph_channel_rpmsg channel;

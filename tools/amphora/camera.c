@@ -126,18 +126,23 @@ static int open_one(struct camera *camera, const char *path, uint32_t width, uin
 int camera_open(struct camera *camera, const char *path, uint32_t width, uint32_t height,
 		char *error, size_t error_size)
 {
-	char name[32];
-	int status = -ENOENT;
+	char name[32], reason[256];
+	int best = -ENOENT;
 
 	if (path)
 		return open_one(camera, path, width, height, error, error_size);
-	fail(error, error_size, status, "no camera: there is no /dev/video*");
-	for (int i = 0; i < DEVICES && status; i++) {
+	fail(error, error_size, best, "no camera: there is no /dev/video* that captures");
+	for (int i = 0; i < DEVICES; i++) {
 		snprintf(name, sizeof(name), "/dev/video%d", i);
-		if (!access(name, F_OK))
-			status = open_one(camera, name, width, height, error, error_size);
+		if (access(name, F_OK))
+			continue;
+		int status = open_one(camera, name, width, height, reason, sizeof(reason));
+		if (!status)
+			return 0;
+		if (best == -ENOENT && status != -ENODEV) /* of those that capture, the first */
+			best = fail(error, error_size, status, "%s", reason);
 	}
-	return status;
+	return best;
 }
 
 int camera_queue(struct camera *camera, uint32_t index, int dmabuf, uint32_t size)
