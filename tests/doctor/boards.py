@@ -213,9 +213,50 @@ class Boards(unittest.TestCase):
         self.assertNotIn("heap system", how)
         self.assertEqual(report.status, 0)
 
+    def test_memory_out_of_the_windows_makes_it_a_part(self):
+        tree = self.tree
+        tree.kernel("6.12", trees.ALL)
+        tree.node("", __address_cells=cells(2), __size_cells=cells(2))
+        tree.node("/memory@40000000", device_type="memory", reg=cells(0, 0x40000000, 0, 0x20000000))
+        tree.node("/memory@80000000", device_type="memory", reg=cells(0, 0x80000000, 0, 0x10000000))
+        tree.node("/memory-controller", compatible="acme,dram")
+        tree.device("amphora")
+        tree.device("dma_heap/system")
+        for first, size, rest in ((0x40000000, 0x20000000, 256), (0x40000000, 0x50000000, 0),
+                                  (0x48000000, 0x8000000, 640), (0, 0x100000000, 0)):
+            tree.node("/bus", __address_cells=cells(2), __size_cells=cells(2),
+                      dma_ranges=cells(1, 0, 0, first, size >> 32, size & 0xffffffff))
+            tree.node("/bus/core", compatible="acme,core")
+            if not os.path.exists(tree.path("sys/class/remoteproc")):
+                tree.remote(0, "/bus/core", "core")
+            report = self.report()
+            facts = report.one("remote processors", "remoteproc0")["facts"]
+            self.assertEqual(facts["out_of_reach"], rest << 20)
+            self.assertEqual(report.can("share")[0], "partly" if rest else "yes")
+            self.assertEqual(len(report.find("remote processors", "reach")), 1 if rest else 0)
+
+    def test_uio_memory_that_the_coprocessor_does_not_reach_is_no_way(self):
+        tree = self.tree
+        tree.kernel("6.12", trees.ALL)
+        tree.node("", __address_cells=cells(1), __size_cells=cells(1))
+        tree.node("/memory@40000000", device_type="memory", reg=cells(0x40000000, 0x20000000))
+        tree.node("/bus", dma_ranges=cells(0x80000000, 0x40000000, 0x10000000))
+        tree.node("/bus/core", compatible="acme,core")
+        tree.remote(0, "/bus/core", "core")
+        tree.device("uio0")
+        for first, answer in ((0x4ff00000, "partly"), (0x4ff01000, "no"), (0x50000000, "no"),
+                              (0x9000000, "no")):
+            tree.write("sys/class/uio/uio0/maps/map0/addr", hex(first))
+            tree.write("sys/class/uio/uio0/maps/map0/size", hex(0x100000))
+            report = self.report()
+            self.assertEqual(report.can("share")[0], answer, hex(first))
+            if answer == "partly":
+                self.assertIn("pa 0x4ff00000, da 0x8ff00000", report.can("share")[1])
+
     def test_uio_is_a_way_for_set_aside_memory(self):
         self.zynqmp()
         self.tree.device("uio0")
+        self.tree.node("/memory@0", device_type="memory", reg=cells(0, 0, 0, 0x7ff00000))
         for name, value in (("name", "shm"), ("maps/map0/addr", "0x3ed80000"),
                             ("maps/map0/size", "0x80000")):
             self.tree.write("sys/class/uio/uio0/" + name, value + "\n")
@@ -225,7 +266,7 @@ class Boards(unittest.TestCase):
         answer, how = report.can("share")
         self.assertEqual(answer, "partly")
         self.assertIn("through UIO", how)
-        self.assertIn("physical", how)
+        self.assertIn("pa 0x3ed80000, da 0x3ed80000", how)
 
     def test_devices_behind_an_iommu(self):
         tree = self.tree

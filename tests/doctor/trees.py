@@ -60,7 +60,8 @@ class Tree:
         folder = BASE + path
         self.write(folder + "/name", os.path.basename(path).split("@")[0] + "\0")
         for name, value in properties.items():
-            name = name.replace("__", "#").replace("_", "-")
+            if name != "device_type":
+                name = name.replace("__", "#").replace("_", "-")
             if isinstance(value, str):
                 value += "\0"
             self.write(folder + "/" + name, value)

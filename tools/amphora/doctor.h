@@ -21,6 +21,8 @@
 #define DOCTOR_HEAPS	    16
 #define DOCTOR_WINDOWS	    8
 #define DOCTOR_RESERVED	    32
+#define DOCTOR_MAPS	    16
+#define DOCTOR_BANKS	    8
 #define DOCTOR_FINDINGS	    384
 #define DOCTOR_CAPABILITIES 32
 
@@ -84,6 +86,12 @@ struct doctor_window {
 	uint64_t da, pa, size; /* bytes */
 };
 
+/* Memory that a program can map through UIO. */
+struct doctor_map {
+	char device[DOCTOR_NAME];
+	uint64_t pa, size; /* bytes */
+};
+
 /* A node of the device tree's reserved-memory. */
 struct doctor_reserved {
 	char name[DOCTOR_NAME];
@@ -101,11 +109,12 @@ struct doctor_remote {
 	bool openable, controllable; /* by this user */
 	bool endpoint, channel; /* an RPMsg endpoint or a control device is usable; there is any */
 	bool iommu;
-	bool ti; /* its driver takes dma-bufs by TI's ioctl, as far as is known */
+	bool ti, ti_asked; /* its driver may take dma-bufs by TI's ioctl; it has said so */
 	bool asked; /* the module has told: address_bits, coherent */
 	uint32_t address_bits;
 	struct doctor_window windows[DOCTOR_WINDOWS];
 	uint32_t window_count; /* 0: device addresses are physical addresses */
+	uint64_t out_of_reach; /* bytes of DRAM that no window has */
 };
 
 struct doctor {
@@ -134,7 +143,8 @@ struct doctor {
 
 	uint32_t iommu_count, group_count, vfio_count, vfio_usable;
 	bool vfio, vfio_container;
-	uint32_t uio_count, uio_usable;
+	struct doctor_map maps[DOCTOR_MAPS]; /* of UIO; only those that are usable */
+	uint32_t map_count;
 };
 
 /* --- what each looks at; all after doctor_kernel() --- */
@@ -249,6 +259,12 @@ bool doctor_tree_node(const struct doctor *doctor, const char *device, char node
  */
 int doctor_tree_windows(const struct doctor *doctor, const char *node,
 			struct doctor_window windows[DOCTOR_WINDOWS]);
+
+/* DRAM, as the memory nodes say: pa and size. Returns how many. */
+uint32_t doctor_tree_memory(const struct doctor *doctor, struct doctor_window banks[DOCTOR_BANKS]);
+
+/* How many bytes of a range are in no window. */
+uint64_t doctor_out_of_reach(const struct doctor_remote *remote, uint64_t pa, uint64_t size);
 
 /* 1: coherent, 0: not, -1: the tree does not say. */
 int doctor_tree_coherent(const struct doctor *doctor, const char *node);

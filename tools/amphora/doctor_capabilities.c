@@ -43,14 +43,14 @@ static void judge_allocation(struct doctor *doctor)
 		      any ? list : "no dma-heap and no udmabuf is usable by this user");
 	any = list_providers(doctor, true, list);
 	can = doctor_can(doctor, "allocate-contiguous", "",
-			 any		      ? DOCTOR_YES
-			 : doctor->uio_usable ? DOCTOR_PARTLY
-					      : DOCTOR_NO,
+			 any		     ? DOCTOR_YES
+			 : doctor->map_count ? DOCTOR_PARTLY
+					     : DOCTOR_NO,
 			 "allocate contiguous buffers");
 	doctor_append(can->how, DOCTOR_TEXT, "%s",
-		      any		   ? list
-		      : doctor->uio_usable ? SHORT_BUFFER ", through UIO"
-					   : "no usable heap is contiguous");
+		      any		  ? list
+		      : doctor->map_count ? SHORT_BUFFER ", through UIO"
+					  : "no usable heap is contiguous");
 	if (any && doctor->cma_total)
 		doctor_append(can->how, DOCTOR_TEXT,
 			      "; %" PRIu64 " of %" PRIu64 " MiB of CMA are free",
@@ -81,9 +81,34 @@ static void list_obstacles(const struct doctor *doctor, const struct doctor_remo
 			      list[0] ? ", " : "");
 }
 
+/* Set-aside memory that it reaches, with its device addresses. Returns whether there is any. */
+static bool list_maps(const struct doctor *doctor, const struct doctor_remote *remote,
+		      char list[DOCTOR_TEXT])
+{
+	list[0] = 0;
+	for (uint32_t i = 0; i < doctor->map_count; i++) {
+		const struct doctor_map *map = &doctor->maps[i];
+		uint64_t da = map->pa;
+
+		if (doctor_out_of_reach(remote, map->pa, map->size))
+			continue;
+		for (uint32_t j = 0; j < remote->window_count; j++) {
+			const struct doctor_window *window = &remote->windows[j];
+
+			if (map->pa >= window->pa && map->pa - window->pa < window->size)
+				da = map->pa - window->pa + window->da;
+		}
+		doctor_append(list, DOCTOR_TEXT,
+			      "%s%s, %" PRIu64 " KiB, pa 0x%" PRIx64 ", da 0x%" PRIx64,
+			      list[0] ? "; " : "", map->device, map->size >> 10, map->pa, da);
+	}
+	return list[0];
+}
+
 static void judge_sharing(struct doctor *doctor, const struct doctor_remote *remote)
 {
-	char providers[DOCTOR_TEXT], contiguous[DOCTOR_TEXT], obstacles[DOCTOR_TEXT];
+	char providers[DOCTOR_TEXT], contiguous[DOCTOR_TEXT], obstacles[DOCTOR_TEXT],
+		maps[DOCTOR_TEXT];
 	bool any = list_providers(doctor, false, providers);
 	bool one = list_providers(doctor, true, contiguous);
 	struct doctor_capability *can = doctor_can(doctor, "share", remote->id, DOCTOR_NO,
@@ -94,6 +119,12 @@ static void judge_sharing(struct doctor *doctor, const struct doctor_remote *rem
 		can->answer = DOCTOR_YES;
 		doctor_append(can->how, DOCTOR_TEXT, "through /dev/amphora: %s%s", providers,
 			      remote->iommu ? "; its IOMMU enforces the limits" : "");
+		if (remote->out_of_reach) {
+			can->answer = DOCTOR_PARTLY;
+			doctor_append(can->how, DOCTOR_TEXT,
+				      "; but %" PRIu64 " MiB of DRAM are out of its reach",
+				      remote->out_of_reach >> 20);
+		}
 		if (strcmp(remote->state, "running") != 0 && strcmp(remote->state, "attached") != 0)
 			doctor_append(can->how, DOCTOR_TEXT, "; once it runs: it is %s",
 				      remote->state[0] ? remote->state : "in an unknown state");
@@ -102,14 +133,11 @@ static void judge_sharing(struct doctor *doctor, const struct doctor_remote *rem
 		doctor_append(
 			can->how, DOCTOR_TEXT,
 			"contiguous ones, through TI's remoteproc ioctl%s: %s; the rest not: %s",
-			doctor->live ? "" : " (if this kernel is TI's)", contiguous, obstacles);
-	} else if (doctor->uio_usable) {
+			remote->ti_asked ? "" : " (if this kernel is TI's)", contiguous, obstacles);
+	} else if (list_maps(doctor, remote, maps)) {
 		can->answer = DOCTOR_PARTLY;
-		doctor_append(
-			can->how, DOCTOR_TEXT,
-			SHORT_BUFFER ", through UIO, at device addresses that %s; the rest not: %s",
-			remote->window_count ? "dma-ranges above says" : "are the physical ones",
-			obstacles);
+		doctor_append(can->how, DOCTOR_TEXT,
+			      SHORT_BUFFER ", through UIO: %s; the rest not: %s", maps, obstacles);
 	} else {
 		doctor_append(can->how, DOCTOR_TEXT, "%s", obstacles);
 	}

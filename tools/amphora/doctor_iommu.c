@@ -33,11 +33,15 @@ static void look_at_iommus(struct doctor *doctor)
 		"none: what a device or a coprocessor may reach is agreed, not enforced");
 	if (doctor_option(doctor, "IOMMU_SUPPORT") == DOCTOR_OPTION_OFF)
 		doctor_enable(doctor, "IOMMU_SUPPORT", NULL, finding->remedy);
+	else if (!strcmp(doctor->machine, "x86_64"))
+		snprintf(
+			finding->remedy, DOCTOR_TEXT,
+			"if the machine has one: intel_iommu=on on the kernel's command line, or AMD-Vi "
+			"in its firmware's settings");
 	else
 		snprintf(finding->remedy, DOCTOR_TEXT,
-			 "if the machine has one: its driver (CONFIG_ARM_SMMU, ARM_SMMU_V3, "
-			 "VIRTIO_IOMMU, AMD_IOMMU), status = \"okay\" in the device tree, or "
-			 "intel_iommu=on");
+			 "if the machine has one: its driver (CONFIG_ARM_SMMU_V3, ARM_SMMU, "
+			 "VIRTIO_IOMMU), and status = \"okay\" in the device tree");
 }
 
 /* Words of the kernel's command line that are about IOMMUs. */

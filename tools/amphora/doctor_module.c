@@ -83,7 +83,8 @@ static void ask(struct doctor *doctor, int module, struct doctor_remote *remote)
 	int proof = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
 	if (proof < 0)
 		return;
-	remote->ti = remote->ti && has_ti_ioctl(proof);
+	if (remote->ti)
+		remote->ti = remote->ti_asked = has_ti_ioctl(proof);
 	struct amphora_remote request = {.proof = proof};
 	if (module >= 0 && !ioctl(module, AMPHORA_IOC_REMOTE, &request)) {
 		if (!ioctl(request.fd, AMPHORA_IOC_REMOTE_INFO, &info))

@@ -100,6 +100,34 @@ static void tell_windows(struct doctor *doctor, struct doctor_remote *remote, co
 	}
 }
 
+/* DRAM that it can't reach: a buffer there is refused. */
+static void tell_reach(struct doctor *doctor, struct doctor_remote *remote, doctor_facts *facts)
+{
+	struct doctor_window banks[DOCTOR_BANKS];
+	uint32_t count = doctor_tree_memory(doctor, banks);
+	struct doctor_finding *finding;
+	uint64_t total = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		uint64_t rest = doctor_out_of_reach(remote, banks[i].pa, banks[i].size);
+
+		remote->out_of_reach += rest < UINT64_MAX - remote->out_of_reach ? rest : 0;
+		total += banks[i].size < UINT64_MAX - total ? banks[i].size : 0;
+	}
+	doctor_fact_number(facts, "out_of_reach", remote->out_of_reach);
+	if (!remote->out_of_reach)
+		return;
+	finding = doctor_find(doctor, TOPIC, "  reach", DOCTOR_MISSING,
+			      "%" PRIu64 " of %" PRIu64
+			      " MiB of DRAM are in none of these windows: a "
+			      "buffer that has a page there is refused",
+			      remote->out_of_reach >> 20, total >> 20);
+	snprintf(
+		finding->remedy, DOCTOR_TEXT,
+		"buffers from a CMA pool that lies in a window, or a wider dma-ranges if the hardware "
+		"can");
+}
+
 static void tell_regions(struct doctor *doctor, const char *node, doctor_facts *facts)
 {
 	uint8_t bytes[REGIONS_MAX * 4 + 1];
@@ -156,6 +184,7 @@ static void look_at_node(struct doctor *doctor, struct doctor_remote *remote, co
 	remote->iommu = doctor_tree_has(doctor, node, "iommus");
 	tell_regions(doctor, node, facts);
 	tell_windows(doctor, remote, node, facts);
+	tell_reach(doctor, remote, facts);
 }
 
 /* Firmware that does not lie where the kernel looks for it. */

@@ -188,7 +188,8 @@ static json_object *finding_json(const struct doctor_finding *finding)
 	json_object *item = json_object_new_object();
 
 	add_text(item, "topic", finding->topic);
-	add_text(item, "name", finding->name);
+	/* what belongs to the finding above it is indented */
+	add_text(item, "name", finding->name + strspn(finding->name, " "));
 	add_text(item, "status", status_names[finding->status]);
 	add_text(item, "text", finding->text);
 	add_text(item, "remedy", finding->remedy);

@@ -117,9 +117,8 @@ void doctor_rpmsg(struct doctor *doctor)
 		doctor_append(finding->remedy, DOCTOR_TEXT, "; ");
 		doctor_enable(doctor, "RPMSG_CHAR", "rpmsg_char", finding->remedy);
 	} else {
-		finding =
-			doctor_find(doctor, TOPIC, "endpoints", DOCTOR_NOTE,
-				    "none: they come when a remote processor with an RPMsg vdev in "
-				    "its resource table runs");
+		doctor_find(doctor, TOPIC, "endpoints", DOCTOR_NOTE,
+			    "none: they come when a remote processor with an RPMsg vdev in "
+			    "its resource table runs");
 	}
 }

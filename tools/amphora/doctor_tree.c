@@ -179,6 +179,61 @@ int doctor_tree_windows(const struct doctor *doctor, const char *node,
 	return 0;
 }
 
+uint32_t doctor_tree_memory(const struct doctor *doctor, struct doctor_window banks[DOCTOR_BANKS])
+{
+	uint32_t address = doctor_tree_cells(doctor, "", "#address-cells");
+	uint32_t length = doctor_tree_cells(doctor, "", "#size-cells");
+	size_t step = ((size_t)address + length) * 4;
+	char node[DOCTOR_PATH], type[DOCTOR_NAME];
+	uint8_t bytes[RANGES_MAX];
+	struct doctor_names names;
+	uint32_t count = 0;
+
+	if (!address || address > 2 || !length || length > 2)
+		return 0;
+	doctor_list(doctor, &names, "memory", "%s", base(doctor));
+	for (uint32_t i = 0; i < names.count; i++) {
+		snprintf(node, sizeof(node), "/%s", names.names[i]);
+		if (!doctor_tree_text(doctor, node, "device_type", type, sizeof(type)) ||
+		    strcmp(type, "memory") != 0)
+			continue;
+		ssize_t size = doctor_tree_read(doctor, node, "reg", bytes, sizeof(bytes));
+		for (size_t at = 0; size > 0 && at + step <= (size_t)size; at += step) {
+			struct doctor_window bank = {
+				.pa = doctor_tree_number(bytes + at, address),
+				.size = doctor_tree_number(bytes + at + address * 4, length)};
+
+			if (bank.size && bank.size - 1 <= UINT64_MAX - bank.pa &&
+			    count < DOCTOR_BANKS)
+				banks[count++] = bank;
+		}
+	}
+	return count;
+}
+
+/* Windows that overlap are counted twice: then the rest may be reported too small, never too large. */
+uint64_t doctor_out_of_reach(const struct doctor_remote *remote, uint64_t pa, uint64_t size)
+{
+	uint64_t rest = size;
+
+	if (!size || !remote->window_count)
+		return 0;
+	for (uint32_t i = 0; i < remote->window_count; i++) {
+		const struct doctor_window *window = &remote->windows[i];
+		uint64_t first = window->pa > pa ? window->pa : pa;
+		uint64_t last = window->pa + (window->size - 1);
+
+		if (last > pa + (size - 1))
+			last = pa + (size - 1);
+		if (first > last)
+			continue;
+		/* the whole of a 64-bit space has more bytes than fit */
+		uint64_t covered = last - first + 1 ? last - first + 1 : UINT64_MAX;
+		rest -= covered < rest ? covered : rest;
+	}
+	return rest;
+}
+
 int doctor_tree_coherent(const struct doctor *doctor, const char *node)
 {
 	char at[DOCTOR_PATH];

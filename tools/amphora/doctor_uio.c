@@ -9,7 +9,27 @@
 
 #define TOPIC "UIO"
 
-static void look_at_maps(struct doctor *doctor, const char *device, struct doctor_finding *finding)
+/* Registers are no memory. Where the device tree says nothing of DRAM, all that is mapped may be. */
+static bool is_memory(const struct doctor *doctor, uint64_t address, uint64_t size)
+{
+	struct doctor_window banks[DOCTOR_BANKS];
+	uint32_t count = doctor_tree_memory(doctor, banks);
+
+	for (uint32_t i = 0; i < count; i++)
+		if (address >= banks[i].pa && address - banks[i].pa < banks[i].size &&
+		    size <= banks[i].size - (address - banks[i].pa))
+			return true;
+	for (uint32_t i = 0; i < doctor->reserved_count; i++) {
+		const struct doctor_reserved *reserved = &doctor->reserved[i];
+
+		if (address >= reserved->base && address - reserved->base < reserved->size)
+			return true;
+	}
+	return !count && !doctor->reserved_count;
+}
+
+static void look_at_maps(struct doctor *doctor, const char *device, bool usable,
+			 struct doctor_finding *finding)
 {
 	struct doctor_names names;
 	uint64_t address, size;
@@ -28,6 +48,12 @@ static void look_at_maps(struct doctor *doctor, const char *device, struct docto
 		doctor_fact_text(item, "map", map);
 		doctor_fact_address(item, "pa", address);
 		doctor_fact_number(item, "size", size);
+		if (!usable || doctor->map_count == DOCTOR_MAPS || !size ||
+		    size - 1 > UINT64_MAX - address || !is_memory(doctor, address, size))
+			continue;
+		struct doctor_map *kept = &doctor->maps[doctor->map_count++];
+		*kept = (struct doctor_map){.pa = address, .size = size};
+		snprintf(kept->device, sizeof(kept->device), "%s", device);
 	}
 }
 
@@ -44,7 +70,7 @@ static void look_at_device(struct doctor *doctor, const char *device)
 			      : access == DOCTOR_REFUSED ? DOCTOR_DENIED
 							 : DOCTOR_MISSING,
 			      "%s", name[0] ? name : "without a name");
-	look_at_maps(doctor, device, finding);
+	look_at_maps(doctor, device, access == DOCTOR_GRANTED, finding);
 	if (access == DOCTOR_REFUSED) {
 		doctor_append(finding->text, DOCTOR_TEXT, "; %s", why);
 		snprintf(finding->remedy, DOCTOR_TEXT, "%s", remedy);
@@ -56,8 +82,6 @@ static void look_at_device(struct doctor *doctor, const char *device)
 	doctor_fact_text(finding->facts, "device", device);
 	doctor_fact_text(finding->facts, "name", name);
 	doctor_fact_flag(finding->facts, "usable", access == DOCTOR_GRANTED);
-	doctor->uio_count++;
-	doctor->uio_usable += access == DOCTOR_GRANTED;
 }
 
 void doctor_uio(struct doctor *doctor)
