@@ -7,6 +7,7 @@ Usage: test_doctor.py AMPHORA [--debug-kernel]"""
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -72,12 +73,51 @@ class Doctor(soc.TestCase):
         self.assertTrue(self.one(report, "RPMsg", "rpmsg_ctrl0")["facts"]["usable"])
         self.assertEqual(self.can(report, "message")[0], "yes")
 
-    def test_to_look_does_not_stop_a_running_coprocessor(self):
-        for ask in ("", "--ask"):
-            ended = soc.run("--", "sh", "-c", f"{START} amphora doctor {ask} > /dev/null; "
-                                              f"cat {CLASS}state")
+    def test_to_look_does_not_stop_a_coprocessor_that_a_close_would_stop(self):
+        for ask, state in (("", "running"), ("--ask", "offline")):
+            ended = soc.run("--", "hold-remote", "sh", "-c", f"amphora doctor {ask} > /dev/null")
             self.expect(ended, 0)
-            self.assertEqual(ended.stdout.split()[-1], "running")
+            self.assertIn("after it: " + state, ended.stdout)
+
+    def test_the_module_tells_of_a_coprocessor_that_is_off_or_when_told_to_ask(self):
+        report = self.doctor()
+        self.assertEqual(self.one(report, "module amphora", "/dev/amphora")["facts"]["version"], 1)
+        facts = self.one(report, "module amphora", "remoteproc0")["facts"]
+        self.assertEqual((facts["address_bits"], facts["coherent"], facts["iommu"],
+                          facts["attachments"]), (32, True, False, 0))
+        answer, how = self.can(report, "share")
+        self.assertEqual(answer, "yes")
+        for part in ("/dev/amphora", "heap system", "heap reserved", "udmabuf", "it is offline"):
+            self.assertIn(part, how)
+        report = self.doctor(START)
+        self.assertEqual(self.one(report, "module amphora", "remoteproc0")["status"], "note")
+        answer, how = self.can(report, "share")
+        self.assertEqual(answer, "yes")
+        self.assertNotIn("once it runs", how)
+        report = self.doctor(START, "--ask")
+        boots = self.one(report, "module amphora", "remoteproc0")["facts"]["boots"]
+        self.assertEqual(boots, 1)
+
+    def test_without_the_module_set_aside_memory_is_left(self):
+        report = self.doctor("rmmod amphora;")
+        missing = self.one(report, "module amphora", "/dev/amphora")
+        self.assertEqual(missing["status"], "missing")
+        self.assertIn("modprobe amphora", missing["remedy"])
+        answer, how = self.can(report, "share")
+        self.assertEqual(answer, "partly")
+        self.assertIn("uio0, 4096 KiB, pa 0x5ec00000, da 0x9ec00000", how)
+
+    def test_a_window_smaller_than_dram_is_seen(self):
+        with tempfile.TemporaryDirectory() as folder:
+            tree = os.path.join(folder, "narrow.dtb")
+            shutil.copy(os.path.join(os.path.dirname(soc.BUILT), "trees/none/vsoc.dtb"), tree)
+            subprocess.run(["fdtput", "-t", "x", tree, "/coprocessor-bus", "dma-ranges",
+                            *"0 80000000 0 40000000 0 10000000".split()], check=True)
+            report = self.doctor(options=("--device-tree", tree))
+        remote = self.one(report, "remote processors", "remoteproc0")["facts"]
+        self.assertEqual(remote["windows"][0]["size"], "0x10000000")
+        self.assertEqual(remote["out_of_reach"], 256 << 20)
+        self.assertEqual(self.can(report, "share")[0], "partly")
 
     def test_a_device_behind_an_iommu_is_found_and_can_be_shared_with(self):
         for kind in ("smmuv3", "virtio"):
