@@ -66,6 +66,9 @@ static bool look_at_files(struct doctor *doctor, const char *name, const char *c
 static void add_lane(struct doctor *doctor, const char *id, const char *what, const char *how,
 		     bool programs, bool files, const char *make)
 {
+	/* a board has a coprocessor of its own */
+	if (doctor->remote_count && !(programs && files))
+		return;
 	struct doctor_capability *lane =
 		doctor_can(doctor, id, "", programs && files ? DOCTOR_YES : DOCTOR_NO, what);
 
