@@ -17,7 +17,7 @@ import trees
 from trees import BASE, cells
 
 AMPHORA = sys.argv[1]
-RANDOM_TREES = int(sys.argv[2]) if len(sys.argv) > 2 else 40
+RANDOM_TREES = int(sys.argv[2]) if len(sys.argv) > 2 else 15
 SEED = int(sys.argv[3]) if len(sys.argv) > 3 else 0
 EVIL = "\033[31mred\033]0;title\007\u202e\x9b"
 
@@ -130,10 +130,10 @@ class Hostile(unittest.TestCase):
     def test_folders_with_many_entries_and_long_names(self):
         tree = self.tree
         tree.kernel("6.12", trees.ALL)
-        for i in range(6000):
+        for i in range(4500):
             tree.write("sys/class/remoteproc/remoteproc%d/name" % i, "core\n")
-        for i in range(1500):
-            tree.folder("sys/kernel/iommu_groups/%d/devices/%s" % (i, "x" * 200))
+        for i in range(600):
+            tree.folder("sys/kernel/iommu_groups/%d/devices/%s" % (i, "x" * 100))
             tree.device("dma_heap/heap%d" % i)
             tree.folder("sys/class/iommu/iommu%d" % i)
             tree.node("/reserved-memory/%d" % i, reg=cells(0, 1, 0, 1))
