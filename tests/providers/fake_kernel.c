@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <linux/dma-buf.h>
 #include <linux/dma-heap.h>
 #include <linux/udmabuf.h>
@@ -346,13 +347,18 @@ void make_file(const char *path, const char *text)
 	fclose(file);
 }
 
+static int remove_entry(const char *path, const struct stat *status, int type, struct FTW *place)
+{
+	(void)status;
+	(void)type;
+	(void)place;
+	return remove(path);
+}
+
 void remove_folder(void)
 {
-	char command[128];
-
 	if (!kernel.folder[0])
 		return;
-	snprintf(command, sizeof(command), "rm -r '%s'", kernel.folder);
-	assert_int_equal(system(command), 0);
+	assert_int_equal(nftw(kernel.folder, remove_entry, 8, FTW_DEPTH | FTW_PHYS), 0);
 	kernel.folder[0] = 0;
 }

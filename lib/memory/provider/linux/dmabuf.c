@@ -73,7 +73,7 @@ int amph_dmabuf_map(int fd, uint64_t offset, uint64_t length, int writable, void
 static int map_foreign(int fd, uint64_t offset, uint64_t size, int writable, void **va,
 		       struct amph_why *why)
 {
-	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE), whole;
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE), whole = 0;
 	int error = amph_dmabuf_size(fd, &whole, why), mode;
 
 	if (error)

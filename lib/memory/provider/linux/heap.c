@@ -156,6 +156,6 @@ int amph_provider_heap_init_checked(struct amph_provider_heap *provider, const c
 		return fd;
 	close(fd);
 	*provider = (struct amph_provider_heap){.provider = {.name = name, .ops = &heap_ops}};
-	strcpy(provider->heap, heap);
+	memcpy(provider->heap, heap, strlen(heap) + 1); /* fits: checked */
 	return 0;
 }

@@ -40,7 +40,7 @@ static bool first_heap_in(const char *folder, const char *file, const char *heap
 		if (found[0] && strcmp(entry->d_name, found) > 0)
 			continue;
 		if (is_there(folder, entry->d_name, file) && is_there(heaps, entry->d_name, ""))
-			strcpy(found, entry->d_name);
+			memcpy(found, entry->d_name, strlen(entry->d_name) + 1);
 	}
 	if (entries)
 		closedir(entries);
@@ -54,7 +54,7 @@ static bool usual_heap(const char *heaps, char *found)
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		if (is_there(heaps, names[i], "")) {
-			strcpy(found, names[i]);
+			memcpy(found, names[i], strlen(names[i]) + 1);
 			return true;
 		}
 	}
@@ -75,7 +75,7 @@ int amph_heap_choose_cma(const char *heaps, const char *reserved_memory, const c
 	if (strlen(found) >= size)
 		return amph_refuse(why, -ERANGE, "no room for the heap's name", strlen(found) + 1,
 				   size);
-	strcpy(heap, found);
+	memcpy(heap, found, strlen(found) + 1);
 	return 0;
 }
 
