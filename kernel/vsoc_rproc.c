@@ -455,6 +455,7 @@ static int vsoc_probe(struct platform_device *device)
 	ret = dma_set_mask_and_coherent(dev, DMA_BIT_MASK(32));
 	if (ret)
 		return ret;
+	dma_set_max_seg_size(dev, UINT_MAX); /* it takes any segment; unsaid it would be 64 KiB */
 	rproc = devm_rproc_alloc(dev, "coprocessor", &vsoc_ops, firmware, sizeof(*vsoc));
 	if (!rproc)
 		return -ENOMEM;
