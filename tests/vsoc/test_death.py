@@ -1,0 +1,42 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Nothing is lost, leaked or reused early, however a program or the coprocessor ends.
+
+Usage: test_death.py AMPHORA [--debug-kernel]"""
+import os
+
+import soc
+
+FIRMWARE = ("--firmware", os.path.join(soc.SHARE, "firmware/probe-riscv32-vsoc.elf"))
+LONG = 1800  # seconds that a busy machine may take
+FUZZ = "20" if soc.DEBUG else "10"  # seconds
+LIVES = "1" if soc.DEBUG else "2"
+
+
+class Death(soc.TestCase):
+    def test_killed_applications_leave_no_page_that_is_reused_before_the_power_is_off(self):
+        ended = self.expect_no_report("death-kill", LIVES, options=FIRMWARE, seconds=LONG)
+        self.assertIn("applications killed", ended.stdout)
+
+    def test_detach_keeps_what_killed_applications_have_left(self):
+        ended = self.expect_no_report("death-kill", "--early", LIVES,
+                                      options=(*FIRMWARE, "--early"), seconds=LONG)
+        self.assertIn("applications killed", ended.stdout)
+
+    def fuzz(self, program, threads):
+        ended = self.expect_no_report(program, FUZZ, threads, seconds=LONG)
+        self.assertRegex(ended.stdout, r"\d+ calls, \d+ of them passed, 0 failures")
+
+    def test_fuzzed_ioctls_return_what_is_documented(self):
+        self.fuzz("fuzz-ioctl", "1")
+
+    def test_fuzzed_ioctls_of_many_threads_break_nothing(self):
+        self.fuzz("fuzz-ioctl", "6")
+
+    def test_fuzzed_ioctls_of_a_32_bit_program_break_nothing(self):
+        self.fuzz("fuzz-ioctl-32", "1")
+        self.fuzz("fuzz-ioctl-32", "4")
+
+
+if __name__ == "__main__":
+    soc.main()
