@@ -13,7 +13,7 @@ build = cmake --preset $(1) $(if $(V),,--log-level=WARNING >/dev/null) && \
 ctest = ctest --test-dir $(1) --output-on-failure --no-tests=error -j $(JOBS)
 
 .PHONY: all demo test test-slow check lint format-check format tidy cppcheck clang asan tsan coverage \
-	fuzz fuzz-coverage firmware size vsoc vsoc-test vsoc-debug vsoc-debug-test install clean help packages packages-test \
+	fuzz fuzz-coverage firmware size kernel-check packages-kernel vsoc vsoc-test vsoc-debug vsoc-debug-test install clean help packages packages-test \
 	packages-check packages-vsoc
 
 all: packages
@@ -40,6 +40,7 @@ help:
 #: make vsoc          build the virtual SoC: arm64 Linux beside a coprocessor (amphora vsoc)
 #: make vsoc-test     its tests; both build a kernel once, kept in AMPHORA_CACHE=~/.cache/amphora
 #: make vsoc-debug-test  the same with a kernel that finds bugs in drivers, built by make vsoc-debug
+#: make kernel-check  build the module amphora for every kernel there is, without a warning, and sparse
 #: make install       into PREFIX=/usr/local, below DESTDIR
 #: make format        clang-format every C file in place
 #: make clean         remove build/
@@ -53,6 +54,8 @@ packages-test:
 	@scripts/install-packages build test
 packages-check:
 	@scripts/install-packages build test check
+packages-kernel:
+	@scripts/install-packages build vsoc kernel
 packages-vsoc:
 	@scripts/install-packages build test vsoc
 
@@ -126,6 +129,10 @@ firmware: packages-check
 size: all
 	$(say) 'size: the library in the riscv32 firmware'
 	@scripts/size
+
+kernel-check: packages-kernel
+	$(say) 'kernel-check: the modules for each kernel, with every warning'
+	@scripts/kernel-check $(JOBS)
 
 vsoc: packages-vsoc all
 	$(say) 'vsoc: kernel, driver, device tree, first file system -> build/share/amphora/vsoc'

@@ -147,6 +147,34 @@ struct amphora_attachment *amphora_attach_memory(struct amphora_processor *remot
 	return ret ? ERR_PTR(ret) : attachment;
 }
 
+/* --- in use --- */
+
+/* Whether its life has begun to end, or it was released. */
+bool amphora_attachment_ended(const struct amphora_attachment *attachment)
+{
+	return READ_ONCE(attachment->revoked) || READ_ONCE(attachment->released);
+}
+
+/* Hands a range over; `flags`: one of AMPHORA_SYNC_*. -EINVAL, -ESTALE, -EINTR (killed). */
+int amphora_attachment_sync(struct amphora_attachment *attachment, u64 offset, u64 length,
+			    u32 flags)
+{
+	u64 mask = attachment->granule - 1;
+	int ret = 0;
+
+	if (!length || offset > attachment->size || length > attachment->size - offset ||
+	    ((offset | length) & mask))
+		return -EINVAL;
+	if (down_read_killable(&attachment->lock))
+		return -EINTR;
+	if (!attachment->mapped || amphora_attachment_ended(attachment))
+		ret = -ESTALE;
+	else
+		amphora_sync(attachment, offset, length, flags);
+	up_read(&attachment->lock);
+	return ret;
+}
+
 /* --- the end --- */
 
 /*
@@ -175,17 +203,15 @@ static void end(struct amphora_attachment *attachment)
 	module_put(THIS_MODULE); /* where the last one ends, module_exit() waits for our caller */
 }
 
-/* The other side has acknowledged. -ESTALE when it was revoked or released before; -EINTR. */
+/* The other side has acknowledged. -ESTALE when it was revoked or released before. */
 int amphora_attachment_release(struct amphora_attachment *attachment)
 {
 	struct amphora_processor *remote = attachment->remote;
-	int ret = mutex_lock_interruptible(&remote->lock);
+	int ret = -ESTALE;
 
-	if (ret)
-		return ret;
-	if (attachment->revoked || attachment->released) {
-		ret = -ESTALE;
-	} else {
+	mutex_lock(&remote->lock);
+	if (!amphora_attachment_ended(attachment)) {
+		ret = 0;
 		WRITE_ONCE(attachment->released, true);
 		end(attachment);
 		wake_up_all(&attachment->wait);

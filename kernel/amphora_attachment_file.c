@@ -13,11 +13,6 @@
 
 #define COPY_MAX 4096u /* segments at once */
 
-static bool has_ended(const struct amphora_attachment *attachment)
-{
-	return READ_ONCE(attachment->revoked) || READ_ONCE(attachment->released);
-}
-
 static u32 get_flags(const struct amphora_attachment *attachment)
 {
 	return (attachment->coherent ? AMPHORA_ATTACHMENT_COHERENT : 0) |
@@ -52,7 +47,7 @@ static long get_segments(const struct amphora_attachment *attachment, const void
 	if (wanted.first > attachment->segment_count ||
 	    wanted.count > attachment->segment_count - wanted.first)
 		return -EINVAL;
-	if (has_ended(attachment))
+	if (amphora_attachment_ended(attachment))
 		return -ESTALE;
 	to = u64_to_user_ptr(wanted.list);
 	if (copy_to_user(to, attachment->segments + wanted.first,
@@ -64,26 +59,13 @@ static long get_segments(const struct amphora_attachment *attachment, const void
 static long sync_range(struct amphora_attachment *attachment, const void __user *from)
 {
 	struct amphora_sync range;
-	u64 mask = attachment->granule - 1;
-	long ret = 0;
 
 	if (copy_from_user(&range, from, sizeof(range)))
 		return -EFAULT;
 	if (range.reserved ||
 	    (range.flags != AMPHORA_SYNC_FOR_DEVICE && range.flags != AMPHORA_SYNC_FOR_CPU))
 		return -EINVAL;
-	if (!range.length || range.offset > attachment->size ||
-	    range.length > attachment->size - range.offset || (range.offset & mask) ||
-	    (range.length & mask))
-		return -EINVAL;
-	if (down_read_interruptible(&attachment->lock))
-		return -EINTR;
-	if (!attachment->mapped || has_ended(attachment))
-		ret = -ESTALE;
-	else
-		amphora_sync(attachment, range.offset, range.length, range.flags);
-	up_read(&attachment->lock);
-	return ret;
+	return amphora_attachment_sync(attachment, range.offset, range.length, range.flags);
 }
 
 static long attachment_ioctl(struct file *file, unsigned int command, unsigned long argument)
@@ -110,7 +92,7 @@ static __poll_t attachment_poll(struct file *file, poll_table *table)
 	struct amphora_attachment *attachment = file->private_data;
 
 	poll_wait(file, &attachment->wait, table);
-	return has_ended(attachment) ? EPOLLHUP | EPOLLERR : 0;
+	return amphora_attachment_ended(attachment) ? EPOLLHUP | EPOLLERR : 0;
 }
 
 static int attachment_mmap(struct file *file, struct vm_area_struct *vma)
@@ -120,7 +102,7 @@ static int attachment_mmap(struct file *file, struct vm_area_struct *vma)
 
 	if (down_read_killable(&attachment->lock))
 		return -EINTR;
-	if (!attachment->mapped || has_ended(attachment))
+	if (!attachment->mapped || amphora_attachment_ended(attachment))
 		ret = -ESTALE;
 	else
 		ret = amphora_memory_mmap(attachment, vma);

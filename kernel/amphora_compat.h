@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What differs between the kernels that the module builds for, from 6.1 on. Included by
- * amphora_internal.h only.
+ * What differs between the kernels that the modules build for, from 6.1 on.
  */
 #ifndef AMPHORA_COMPAT_H
 #define AMPHORA_COMPAT_H
@@ -21,6 +20,8 @@
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0)
 #define dma_buf_map_attachment_unlocked	  dma_buf_map_attachment
 #define dma_buf_unmap_attachment_unlocked dma_buf_unmap_attachment
+#define dma_buf_vmap_unlocked		  dma_buf_vmap
+#define dma_buf_vunmap_unlocked		  dma_buf_vunmap
 #endif
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)

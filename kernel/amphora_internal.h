@@ -135,6 +135,9 @@ struct amphora_attachment *amphora_attach_dmabuf(struct amphora_processor *remot
 						 bool charged);
 struct amphora_attachment *amphora_attach_memory(struct amphora_processor *remote, u64 size,
 						 bool charged);
+bool amphora_attachment_ended(const struct amphora_attachment *attachment);
+int amphora_attachment_sync(struct amphora_attachment *attachment, u64 offset, u64 length,
+			    u32 flags);
 int amphora_attachment_release(struct amphora_attachment *attachment);
 void amphora_attachment_close(struct amphora_attachment *attachment);
 void amphora_attachment_undo(struct amphora_attachment *attachment);

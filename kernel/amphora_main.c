@@ -92,7 +92,7 @@ static struct miscdevice device = {
 	.mode = 0600,
 };
 
-static int __init amphora_open(void)
+static int __init amphora_init(void)
 {
 	int ret = amphora_remotes_open();
 
@@ -107,15 +107,15 @@ static int __init amphora_open(void)
 	return 0;
 }
 
-static void __exit amphora_close(void)
+static void __exit amphora_exit(void)
 {
 	amphora_debugfs_close();
 	misc_deregister(&device);
 	amphora_remotes_close();
 }
 
-module_init(amphora_open);
-module_exit(amphora_close);
+module_init(amphora_init);
+module_exit(amphora_exit);
 MODULE_DESCRIPTION("Memory that remote processors reach, for programs and drivers");
 MODULE_LICENSE("GPL");
 AMPHORA_IMPORT_DMA_BUF;

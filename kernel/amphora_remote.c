@@ -10,6 +10,7 @@
  */
 #include <linux/delay.h>
 #include <linux/device.h>
+#include <linux/dma-mapping.h>
 #include <linux/kernel.h>
 #include <linux/slab.h>
 
@@ -264,6 +265,9 @@ static struct amphora_processor *make_remote(struct rproc *rproc, struct device 
 	kref_init(&remote->ref);
 	remote->rproc = rproc;
 	remote->dev = dma_device;
+	/* where the driver has not said how long a segment may be: there's no list that it reads */
+	if (dma_device->dma_parms && !dma_device->dma_parms->max_segment_size)
+		dma_set_max_seg_size(dma_device, UINT_MAX);
 	remote->index = rproc->index;
 	strscpy(remote->name, rproc->name, sizeof(remote->name));
 	INIT_WORK(&remote->look, look);

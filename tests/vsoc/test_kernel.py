@@ -15,6 +15,10 @@ class Kernel(soc.TestCase):
         ended = self.expect_no_report("attach-check", options=FIRMWARE)
         self.assertRegex(ended.stdout, r"(?m)^[1-9]\d* checks, 0 failed$")
 
+    def test_driver_shares_a_buffer_from_inside_the_kernel(self):
+        ended = self.expect_no_report("sample-check", options=FIRMWARE)
+        self.assertRegex(ended.stdout, r"(?m)^3 checks, 0 failed$")
+
 
 if __name__ == "__main__":
     soc.main()

@@ -43,9 +43,10 @@ struct amphora_version {
 };
 
 /*
- * proof: an open /dev/remoteprocN, or an open /dev/rpmsgN whose endpoint lives on it. Only looked at:
- * it may be closed afterwards. Returns 0; -EBADF (no such fd), -ENODEV (not one of these, or the remote
- * processor is going away), -EMFILE, -ENOMEM.
+ * proof: an open /dev/remoteprocN, or an open /dev/rpmsgN (or /dev/rpmsg_ctrlN) that lives on it. Only
+ * looked at: it may be closed afterwards. Waits while it is being started or stopped. Returns 0; -EBADF
+ * (no such fd), -EINVAL (flags), -ENODEV (not one of these, or it or its remote processor is going
+ * away), -EINTR, -EMFILE, -ENOMEM, -EFAULT.
  */
 struct amphora_remote {
 	__s32 proof;
@@ -83,7 +84,7 @@ struct amphora_remote_info {
 	__u32 attachments; /* alive, of everybody */
 	__u64 boots; /* which life; grows with every start or attach that the module has seen */
 	__u64 quarantine_bytes; /* of this user, on all remote processors */
-	__u64 quarantine_max; /* from there on a new attachment is -EDQUOT */
+	__u64 quarantine_max; /* of what this user has attached and in quarantine, together */
 	char name[AMPHORA_NAME_MAX];
 };
 
@@ -104,10 +105,12 @@ struct amphora_rpmsg_list {
 
 /*
  * Attaches a dma-buf, whole, in this life of the remote processor, which must be running.
- * Returns 0; -EBADF, -EINVAL (no dma-buf; direction; flags), -ENOTCONN (not running), -ENODEV (gone),
- * -EACCES (the dma-buf fd is read-only and the direction writes), -ERANGE (a part of the buffer has no
- * device address that fits), -EREMOTEIO (it could only be reached through a bounce buffer: a copy),
- * -EDQUOT (this user's quarantine is full), -EINTR, -EMFILE, -ENOMEM, and the exporter's errors.
+ * It waits for the buffer's fences. Returns 0; -EBADF, -EINVAL (no dma-buf; direction; flags),
+ * -ENOTCONN (not running), -ENODEV (gone), -EACCES (the dma-buf fd is read-only and the direction
+ * writes, or the other way round), -ERANGE (a part of the buffer has no device address that fits),
+ * -EREMOTEIO (it could only be reached through a bounce buffer: a copy), -EDQUOT (with it the user would
+ * have more than quarantine_max attached: all of that is in quarantine when its program dies),
+ * -ETIMEDOUT (a fence, for ten seconds), -EINTR, -EMFILE, -ENOMEM, and the exporter's errors.
  */
 struct amphora_attach {
 	__s32 dmabuf;
@@ -169,7 +172,8 @@ struct amphora_segments {
  * Cache maintenance for a range: for the device before it is given away, for the CPU when it is back.
  * It works on the kernel's view of the memory, whole cache lines of it. DMA_BUF_IOCTL_SYNC is about
  * the CPU's access and does the same for the whole buffer: who uses this one needs not that one.
- * Returns 0; -EINVAL (empty, outside the buffer, not whole cache lines, flags), -ESTALE.
+ * Returns 0; -EINVAL (empty, outside the buffer, not whole cache lines, flags), -ESTALE, -EINTR (being
+ * killed).
  */
 #define AMPHORA_SYNC_FOR_DEVICE (1u << 0)
 #define AMPHORA_SYNC_FOR_CPU	(1u << 1)
@@ -185,7 +189,7 @@ struct amphora_sync {
 #define AMPHORA_IOC_SYNC     _IOW(0xA8, 0x22, struct amphora_sync)
 /*
  * The other side has acknowledged that it is done: unmaps now. -ESTALE when it was revoked or released
- * before. Memory of AMPHORA_IOC_COHERENT is freed when it is unmapped from every process as well.
+ * before. Memory of AMPHORA_IOC_COHERENT is freed when the last fd and mapping of it are gone as well.
  */
 #define AMPHORA_IOC_RELEASE _IO(0xA8, 0x23)
 
