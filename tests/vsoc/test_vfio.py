@@ -4,8 +4,11 @@
 else.
 
 Usage: test_vfio.py AMPHORA [--debug-kernel]"""
+import os
+
 import soc
 
+PROBE = ("--firmware", os.path.join(soc.SHARE, "firmware/probe-riscv32-vsoc.elf"))
 FAULT = {"smmuv3": r"arm-smmu-v3 \S+ event 0x1[03] received",
          "virtio": r"virtio_iommu \S+ page fault from EP \d+"}
 
@@ -17,6 +20,8 @@ class Vfio(soc.TestCase):
             self.assertRegex(ended.stdout, rf"(?m)^{moved}: the device read and wrote 8192 bytes")
         self.assertRegex(ended.stdout, r"(?m)^given IOVA: .* at 0x123000\r?$")
         for blocked in ("write to a read-only map: blocked and reported, the bytes are unchanged",
+                        "write to a read-only buffer: blocked and reported, the bytes are "
+                        "unchanged",
                         "write after detach: blocked and reported, the bytes are unchanged",
                         "read after detach: blocked and reported, the bytes did not get out"):
             self.assertIn("\n" + blocked + "\n", ended.stdout)
@@ -54,6 +59,12 @@ class Vfio(soc.TestCase):
 
     def test_device_behind_virtio_iommu_reaches_what_is_attached_and_nothing_else(self):
         self.share("virtio")
+
+    def test_buffer_is_passed_between_device_and_coprocessor(self):
+        ended = self.expect_no_report("edu-pass", options=("--iommu", "smmuv3", "--edu", *PROBE))
+        self.assertRegex(ended.stdout, r"(?m)^one buffer: the device's at 0x1000, the "
+                                       r"coprocessor's at 0x[89]\w{7}\r?$")
+        self.assertIn("\npassed: CPU, device, coprocessor, device, CPU\n", ended.stdout)
 
     def test_device_without_iommu_is_refused(self):
         ended = soc.run("--edu", "--", "edu-share")

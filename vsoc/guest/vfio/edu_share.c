@@ -59,17 +59,22 @@ static void expect_blocked(struct place *place, const struct buffer *buffer, con
 	printf("%s: blocked and reported, the bytes are unchanged\n", what);
 }
 
-static void a_write_to_a_read_only_map_is_blocked(struct place *place)
+/* flags: a buffer that the CPU writes, or one that is read-only itself; the map is the IOMMU's. */
+static void a_write_to_a_read_only_map_is_blocked(struct place *place, uint32_t flags)
 {
 	static uint8_t before[SIZE];
 	struct buffer *a = &place->a;
+	const struct amph_shm_storage storage = {.ranges = a->ranges, .range_max = 5};
 
-	buffer_open(place, a, "memfd:a", SIZE);
+	check("open", amph_shm_open(&place->memory, &a->shm, &storage, "memfd:a", SIZE, flags),
+	      &a->shm.why);
 	attach(place, a, AMPH_DEVICE_READS);
 	buffer_fill(a, 7);
 	memcpy(before, a->shm.va, SIZE);
 	store_mark(place, a->segments[0].address);
-	expect_blocked(place, a, before, "write to a read-only map");
+	expect_blocked(place, a, before,
+		       flags ? "write to a read-only buffer" : "write to a read-only map");
+	transfer(place, a, EDU_FETCHES, 0, EDU_TRANSFER_MAX);
 	detach(a);
 	buffer_close(a);
 }
@@ -119,7 +124,8 @@ int main(int count, char **arguments)
 	check("open", edu_open(&place.edu, &place.config), &place.edu.target.why);
 	exchange_at_chosen_and_given_addresses(&place);
 	exchange_in_a_udmabuf(&place);
-	a_write_to_a_read_only_map_is_blocked(&place);
+	a_write_to_a_read_only_map_is_blocked(&place, 0);
+	a_write_to_a_read_only_map_is_blocked(&place, AMPH_SHM_READ_ONLY);
 	an_access_after_detach_is_blocked(&place);
 	check("close", edu_close(&place.edu), &place.edu.target.why);
 	close(place.log);
