@@ -4,6 +4,8 @@
 
 Usage: test_death.py AMPHORA [--debug-kernel]"""
 import os
+import re
+import unittest
 
 import soc
 
@@ -11,6 +13,7 @@ FIRMWARE = ("--firmware", os.path.join(soc.SHARE, "firmware/probe-riscv32-vsoc.e
 LONG = 1800  # seconds that a busy machine may take
 FUZZ = "20" if soc.DEBUG else "10"  # seconds
 LIVES = "1" if soc.DEBUG else "2"
+CRASHES = "30" if soc.DEBUG else "100"
 
 
 class Death(soc.TestCase):
@@ -36,6 +39,21 @@ class Death(soc.TestCase):
     def test_fuzzed_ioctls_of_a_32_bit_program_break_nothing(self):
         self.fuzz("fuzz-ioctl-32", "1")
         self.fuzz("fuzz-ioctl-32", "4")
+
+    def test_coprocessor_that_crashes_or_hangs_with_buffers_gives_them_back_each_time(self):
+        ended = self.expect_no_report("death-lives", CRASHES, options=FIRMWARE, seconds=LONG)
+        self.assertIn(f"{CRASHES} lives ended", ended.stdout)
+        self.assertEqual(ended.stderr.count("the coprocessor exited with code 70"),
+                         int(CRASHES) // 2)
+
+    @unittest.skipUnless(soc.DEBUG, "needs the debugging kernel")
+    def test_call_whose_allocation_fails_leaves_all_as_it_was(self):
+        ended = soc.run("--verbose", "--", "leak-check", "fail-nth", seconds=LONG)
+        # this one is about DMA_API_DEBUG itself: its own allocation failed
+        ended.stdout = re.sub(r"^DMA-API: cacheline tracking ENOMEM.*$", "", ended.stdout,
+                              flags=re.M)
+        self.expect(ended, 0)
+        self.assertIn("attach, udmabuf: each of ", ended.stdout)
 
 
 if __name__ == "__main__":
