@@ -107,6 +107,15 @@ int amph_shm_open_dmabuf(struct amph_memory *memory, struct amph_shm *shm,
 			 const struct amph_shm_storage *storage, const char *name, int fd,
 			 uint64_t offset, uint64_t size, uint32_t flags);
 
+/*
+ * The mapping alone, for an importer's window hook: `size` bytes from `offset`, shared, kept out of
+ * children; *va is NULL where the exporter gives the CPU none. writable: asks for writing. The same
+ * refusals; the reason in *why (may be NULL). Unmap with amph_memfd_unmap() (memfd.h), in the process
+ * that mapped it.
+ */
+int amph_dmabuf_map(int fd, uint64_t offset, uint64_t size, int writable, void **va,
+		    struct amph_why *why);
+
 /* --- touching a dma-buf that devices of the kernel touch too --- */
 
 /*

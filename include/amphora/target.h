@@ -120,8 +120,8 @@ static inline int amph_target_map_init(struct amph_target_map *target, const cha
 
 /*
  * Its device addresses are offsets into the fd (shm->handle) that travels with the offer.
- * attach() refuses memory without an fd, memory that could still shrink, and a direction that
- * includes writing when the buffer is sealed.
+ * attach() refuses memory without an fd, memory that could still shrink (a dma-buf can't), and a
+ * direction that includes writing when the buffer is sealed or the fd is for reading only.
  */
 void amph_target_process_init(struct amph_target *target, const char *name);
 

@@ -16,6 +16,7 @@
 #include "fake_kernel.h"
 
 #include <amphora/dmabuf.h>
+#include <amphora/target.h>
 #include <amphora/time.h>
 
 #include "memory/provider/linux/dmabuf_internal.h"
@@ -271,6 +272,41 @@ static void fd_for_reading_only_makes_a_buffer_for_reading_only(void **state)
 	assert_int_equal(amph_shm_put(&p.shm), 0);
 }
 
+/* The kernel holds a process to a dma-buf's size, but not to reading. */
+static void process_gets_a_dmabuf(void **state)
+{
+	struct amph_target process;
+	struct amph_attachment attachment;
+	struct amph_segment segment;
+	struct place p;
+	int fd;
+
+	(void)state;
+	place_init(&p, "system");
+	amph_target_process_init(&process, "process");
+	assert_int_equal(place_open(&p, "heap:a", SIZE, 0), 0);
+	for (uint32_t direction = 1; direction <= 3; direction++) {
+		assert_int_equal(amph_shm_attach(&p.shm, &process, direction, AMPH_SYNC_MESSAGES,
+						 &attachment, &segment, 1),
+				 0);
+		assert_int_equal(segment.address, 0);
+		assert_int_equal(segment.length, SIZE);
+		assert_int_equal(attachment.enforced, direction != AMPH_DEVICE_READS);
+		assert_int_equal(amph_shm_detach(&attachment), 0);
+	}
+	assert_int_equal(amph_shm_put(&p.shm), 0);
+
+	fd = fake_dmabuf(WHOLE, O_RDONLY);
+	assert_int_equal(place_import(&p, fd, SIZE, AMPH_SHM_READ_ONLY), 0);
+	assert_int_equal(amph_shm_attach(&p.shm, &process, AMPH_DEVICE_READS, AMPH_SYNC_MESSAGES,
+					 &attachment, &segment, 1),
+			 0);
+	assert_false(attachment.enforced); /* devices don't look at the fd's mode */
+	assert_int_equal(amph_shm_detach(&attachment), 0);
+	assert_int_equal(amph_shm_put(&p.shm), 0);
+	close(fd);
+}
+
 static void interrupted_sync_is_retried_until_the_deadline(void **state)
 {
 	int fd;
@@ -384,6 +420,7 @@ int main(void)
 		cmocka_unit_test(missing_udmabuf_is_told_at_once),
 		cmocka_unit_test(file_system_that_lies_makes_no_dmabuf),
 		cmocka_unit_test(fd_for_reading_only_makes_a_buffer_for_reading_only),
+		cmocka_unit_test(process_gets_a_dmabuf),
 		cmocka_unit_test(interrupted_sync_is_retried_until_the_deadline),
 		cmocka_unit_test(waiting_goes_on_after_signals_and_ends_with_errors),
 		cmocka_unit_test(cma_heap_is_found_whatever_its_name),

@@ -5,13 +5,16 @@
  */
 #include <fcntl.h>
 #include <linux/dma-heap.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <amphora/dmabuf.h>
 #include <amphora/memfd.h>
+#include <amphora/target.h>
 #include <amphora/time.h>
 
 #include "check.h"
@@ -161,6 +164,50 @@ static void dmabuf_without_a_mapping_is_a_buffer_without_one(void)
 	close(fd);
 }
 
+/* One buffer, that a remote processor could have too, in another process: mapped there, as passed. */
+static void other_process_maps_a_heaps_buffer(void)
+{
+	struct amph_provider_heap heap;
+	struct amph_target process;
+	struct amph_attachment attachment;
+	struct amph_segment segment;
+	char path[32];
+	struct place p;
+	int status;
+
+	EXPECT_EQUAL(amph_provider_heap_init(&heap, "heap", "system", NULL), 0);
+	place_init(&p, &heap.provider);
+	amph_target_process_init(&process, "process");
+	EXPECT_EQUAL(place_open(&p, "heap:shared", SIZE, 0), 0);
+	EXPECT_EQUAL(amph_shm_attach(&p.shm, &process, AMPH_DEVICE_READS_WRITES, AMPH_SYNC_MESSAGES,
+				     &attachment, &segment, 1),
+		     0);
+	EXPECT(attachment.enforced);
+	check_fill(p.shm.va, SIZE, 1);
+	pid_t child = fork();
+	EXPECT(child >= 0);
+	if (!child) {
+		void *va;
+
+		EXPECT_EQUAL(amph_dmabuf_map((int)p.shm.handle, segment.address, segment.length, 1,
+					     &va, NULL),
+			     0);
+		check_filled(va, SIZE, 1);
+		check_fill(va, SIZE, 2);
+		EXPECT_EQUAL(amph_memfd_unmap(va, SIZE), 0);
+		_exit(0);
+	}
+	EXPECT_EQUAL(waitpid(child, &status, 0), child);
+	EXPECT_EQUAL(status, 0);
+	check_filled(p.shm.va, SIZE, 2);
+	/* what `enforced` rests on */
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", (int)p.shm.handle);
+	EXPECT_EQUAL(open(path, O_RDWR | O_CLOEXEC), -1);
+	EXPECT_EQUAL(ftruncate((int)p.shm.handle, 0), -1);
+	EXPECT_EQUAL(amph_shm_detach(&attachment), 0);
+	EXPECT_EQUAL(amph_shm_put(&p.shm), 0);
+}
+
 static void name_of_an_import_says_so(void)
 {
 	int fd = heap_dmabuf(O_RDWR);
@@ -249,6 +296,7 @@ static const struct check checks[] = {
 	CHECK(what_is_no_dmabuf_is_refused),
 	CHECK(import_is_as_writable_as_its_fd),
 	CHECK(dmabuf_without_a_mapping_is_a_buffer_without_one),
+	CHECK(other_process_maps_a_heaps_buffer),
 	CHECK(name_of_an_import_says_so),
 	CHECK(reader_waits_for_who_writes_and_a_writer_for_all),
 	CHECK(waiting_ends_at_the_deadline_and_not_before),

@@ -49,8 +49,8 @@ int amph_dmabuf_size(int fd, uint64_t *size, struct amph_why *why)
 	return 0;
 }
 
-int amph_dmabuf_map(int fd, uint64_t offset, uint64_t length, int writable, void **va,
-		    struct amph_why *why)
+int amph_dmabuf_map_known(int fd, uint64_t offset, uint64_t length, int writable, void **va,
+			  struct amph_why *why)
 {
 	void *mapping = mmap(NULL, (size_t)length, writable ? PROT_READ | PROT_WRITE : PROT_READ,
 			     MAP_SHARED, fd, (off_t)offset);
@@ -70,8 +70,8 @@ int amph_dmabuf_map(int fd, uint64_t offset, uint64_t length, int writable, void
 	return 0;
 }
 
-static int map_foreign(int fd, uint64_t offset, uint64_t size, int writable, void **va,
-		       struct amph_why *why)
+int amph_dmabuf_map(int fd, uint64_t offset, uint64_t size, int writable, void **va,
+		    struct amph_why *why)
 {
 	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE), whole = 0;
 	int error = amph_dmabuf_size(fd, &whole, why), mode;
@@ -93,12 +93,13 @@ static int map_foreign(int fd, uint64_t offset, uint64_t size, int writable, voi
 		return amph_refuse(why, -EROFS,
 				   "the dma-buf's fd is for reading only: export it with O_RDWR",
 				   (uint64_t)(mode & O_ACCMODE), O_RDWR);
-	return amph_dmabuf_map(fd, offset, size, writable, va, why);
+	return amph_dmabuf_map_known(fd, offset, size, writable, va, why);
 }
 
 int amph_shm_open_dmabuf(struct amph_memory *memory, struct amph_shm *shm,
 			 const struct amph_shm_storage *storage, const char *name, int fd,
 			 uint64_t offset, uint64_t size, uint32_t flags)
 {
-	return amph_foreign_open(memory, shm, storage, name, fd, offset, size, flags, map_foreign);
+	return amph_foreign_open(memory, shm, storage, name, fd, offset, size, flags,
+				 amph_dmabuf_map);
 }

@@ -12,11 +12,10 @@
 #include <amphora/shm.h>
 
 /*
- * Maps `length` bytes of a dma-buf shared and keeps them out of children. An exporter may have no
- * mapping to give, which is no error: *va is NULL.
+ * amph_dmabuf_map() of what is known to be a dma-buf, large enough, and open for that.
  */
-int amph_dmabuf_map(int fd, uint64_t offset, uint64_t length, int writable, void **va,
-		    struct amph_why *why);
+int amph_dmabuf_map_known(int fd, uint64_t offset, uint64_t length, int writable, void **va,
+			  struct amph_why *why);
 
 /*
  * amph_heap_find_cma() with its three folders: the heaps' devices, the device tree's reserved memory,

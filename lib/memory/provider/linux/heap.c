@@ -105,7 +105,7 @@ static int heap_open(struct amph_provider *base, struct amph_shm *shm, const cha
 	fd = allocate(provider->heap, length, &shm->why);
 	if (fd < 0)
 		return fd;
-	error = amph_dmabuf_map(fd, 0, length, 1, &shm->va, &shm->why);
+	error = amph_dmabuf_map_known(fd, 0, length, 1, &shm->va, &shm->why);
 	if (error) {
 		close(fd);
 		return error;
