@@ -57,6 +57,7 @@ struct amph_rproc_qemu_config {
 	const char *machine; /* NULL: virt */
 	int dram_fd; /* borrowed */
 	uint64_t dram_size;
+	uint64_t private_size; /* of RAM of its own, below the DRAM: 0 for none */
 };
 
 struct amph_rproc_qemu {
@@ -67,7 +68,7 @@ struct amph_rproc_qemu {
 
 /*
  * A coprocessor in a QEMU of its own for each power-on: QEMU's RAM, at the machine's RAM address, is
- * the DRAM; two harts start at the image's entry (QEMU drops fences on one). The doorbell is the
+ * the DRAM, after private_size bytes that nobody else sees; two harts start at the image's entry (QEMU drops fences on one). The doorbell is the
  * machine's first UART, both ways: one byte, the notify id. A firmware ends itself by semihosting
  * (SYS_EXIT or SYS_EXIT_EXTENDED; it gets no other service: no files and no commands of the host),
  * or by virt's test device at 0x100000: 0x5555 for success, else 0x3333 | code << 16.

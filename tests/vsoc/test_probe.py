@@ -4,10 +4,15 @@
 
 Usage: test_probe.py AMPHORA [--debug-kernel]"""
 import os
+import struct
+import tempfile
 
 import soc
 
 FIRMWARE = ("--firmware", os.path.join(soc.SHARE, "firmware/probe-riscv32-vsoc.elf"))
+
+# of /coprocessor-bus: device address, physical address, length
+RANGES = struct.pack(">QQQ", 0x80000000, 0x40000000, 0x20000000)
 
 
 class Probe(soc.TestCase):
@@ -15,6 +20,29 @@ class Probe(soc.TestCase):
         ended = self.expect_no_report("probe-check", options=FIRMWARE)
         self.assertIn("marks_come_from_a_firmware_that_hangs_until_it_is_off\n", ended.stdout)
         self.assertNotIn("failed", ended.stdout)
+
+    def test_probe_reaches_a_window_of_the_dram_that_is_elsewhere_and_smaller(self):
+        window = (*FIRMWARE, "--variant", "window")
+        self.expect(soc.run(*window, "--", "probe-check"), 0)
+        self.expect(soc.run(*window, "--early", "--", "probe-detach"), 0)
+
+    def test_device_tree_that_is_none_is_refused(self):
+        tree = os.path.join(os.path.dirname(soc.BUILT), "trees/none/vsoc.dtb")
+        with open(tree, "rb") as file:
+            whole = file.read()
+        broken = [b"", whole[:40], b"\0" + whole[1:], *(whole[:n] for n in range(41, 4000, 333)),
+                  whole.replace(b"coprocessor-bus", b"coprocessor_bus"),
+                  whole.replace(b"dma-ranges", b"dma_ranges"),
+                  # another DRAM; a device address that 32 bits cannot say
+                  whole.replace(RANGES, RANGES[:12] + b"\x30" + RANGES[13:]),
+                  whole.replace(RANGES, b"\1" + RANGES[1:])]
+        for content in broken:
+            with tempfile.NamedTemporaryFile() as file:
+                file.write(content)
+                file.flush()
+                ended = soc.run("--device-tree", file.name, "--", "remote-ping")
+                self.expect(ended, 1)
+                self.assertIn("dma-ranges of /coprocessor-bus", ended.stderr)
 
     def test_coprocessor_that_ran_before_linux_is_attached_to_and_left_running(self):
         ended = self.expect_no_report("probe-detach", "5", options=(*FIRMWARE, "--early"))

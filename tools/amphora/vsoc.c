@@ -9,6 +9,7 @@
 #include "vsoc_initrd.h"
 #include "vsoc_linux.h"
 #include "vsoc_terminal.h"
+#include "vsoc_tree.h"
 
 #include <argp.h>
 #include <signal.h>
@@ -22,10 +23,11 @@
 
 #include <amphora/memfd.h>
 
-/* The same numbers are in vsoc/vsoc.dtsi. */
-#define DRAM_SIZE 0x20000000ull
-#define DRAM_PA	  0x40000000ull
-#define DRAM_DA	  0x80000000ull
+/* Linux's, in QEMU's arm64 `virt`; which part of it the coprocessor sees is in the device tree. */
+#define DRAM_SIZE   0x20000000ull
+#define DRAM_PA	    0x40000000ull
+#define WINDOW_STEP 0x200000ull /* of addresses and sizes of that part */
+#define DA_END	    0x100000000ull /* of a coprocessor of 32 bits */
 
 #define FIRMWARE    "firmware/edge-riscv32-vsoc.elf"
 #define COMMAND_MAX 65536
@@ -46,7 +48,8 @@ struct options {
 };
 
 struct vsoc {
-	struct amph_dram dram;
+	struct amph_dram dram; /* what of it the coprocessor sees, at `da` */
+	uint64_t da;
 	struct vsoc_bridge bridge;
 	struct vsoc_linux machine;
 	struct vsoc_terminal terminal;
@@ -214,6 +217,32 @@ static void name_terminal(const struct vsoc *vsoc, const struct options *options
 	snprintf(text, size, "TERM=%.64s %s", name, options->append ? options->append : "");
 }
 
+/* Makes the part of the DRAM that the device tree lets the coprocessor see. */
+static int open_dram(struct vsoc *vsoc)
+{
+	const char *tree = vsoc->tree;
+	uint64_t pa, length;
+	int error = vsoc_tree_window(tree, &pa, &vsoc->da, &length);
+
+	if (error) {
+		tool_error("%s: no dma-ranges of /coprocessor-bus: %s", tree, strerror(-error));
+		return error;
+	}
+	if (pa < DRAM_PA || pa - DRAM_PA > DRAM_SIZE || length > DRAM_SIZE - (pa - DRAM_PA) ||
+	    !length || (pa | vsoc->da | length) % WINDOW_STEP || vsoc->da < VSOC_BRIDGE_RAM ||
+	    vsoc->da > DA_END - length) {
+		tool_error("%s: dma-ranges of /coprocessor-bus are no part of the DRAM, or nothing "
+			   "that QEMU's riscv32 can see",
+			   tree);
+		return -ERANGE;
+	}
+	error = amph_dram_create(&vsoc->dram, "vsoc-dram", length, pa);
+	if (error)
+		tool_error("the shared DRAM of %llu MiB can't be made: %s",
+			   (unsigned long long)length >> 20, strerror(-error));
+	return error;
+}
+
 static int start_linux(struct vsoc *vsoc, int initrd, const struct options *options)
 {
 	char append[APPEND_MAX];
@@ -227,6 +256,8 @@ static int start_linux(struct vsoc *vsoc, int initrd, const struct options *opti
 		.control = vsoc->bridge.theirs,
 		.console = vsoc->terminal.theirs,
 		.dram_size = DRAM_SIZE,
+		.shared_offset = vsoc->dram.io.pa - DRAM_PA,
+		.shared_size = vsoc->dram.io.size,
 		.vectors = VSOC_VECTORS,
 		.share = options->share,
 		.append = append,
@@ -348,7 +379,7 @@ static int run_linux(struct vsoc *vsoc, int initrd, const struct options *option
 
 static int run(struct vsoc *vsoc, int initrd, const struct options *options)
 {
-	if (vsoc_bridge_open(&vsoc->bridge, &vsoc->dram, DRAM_DA)) {
+	if (vsoc_bridge_open(&vsoc->bridge, &vsoc->dram, vsoc->da)) {
 		tool_error("%s", vsoc->bridge.error);
 		return EXIT_FAILED;
 	}
@@ -391,14 +422,9 @@ int command_vsoc(int count, char **arguments)
 	    make_initrd(&initrd, &options))
 		return EXIT_USAGE;
 	vsoc.signals = take_signals();
-	int error = vsoc.signals < 0
-			    ? -errno
-			    : amph_dram_create(&vsoc.dram, "vsoc-dram", DRAM_SIZE, DRAM_PA);
+	int error = vsoc.signals < 0 ? -errno : open_dram(&vsoc);
 	int status = EXIT_FAILED;
-	if (error)
-		tool_error("the shared DRAM of %llu MiB can't be made: %s", DRAM_SIZE >> 20,
-			   strerror(-error));
-	else
+	if (!error)
 		status = run(&vsoc, initrd.fd, &options);
 	amph_dram_close(&vsoc.dram);
 	vsoc_initrd_close(&initrd);

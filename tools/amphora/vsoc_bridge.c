@@ -144,7 +144,8 @@ static int init_coprocessor(struct vsoc_bridge *bridge, uint64_t da)
 		.region_count = 1,
 	};
 	struct amph_rproc_qemu_config machine = {.dram_fd = bridge->dram->fd,
-						 .dram_size = dram->size};
+						 .dram_size = dram->size,
+						 .private_size = da - VSOC_BRIDGE_RAM};
 
 	bridge->window = (struct amph_window){.pa = dram->pa, .da = da, .length = dram->size};
 	return amph_rproc_qemu_init(&bridge->coprocessor, &config, &machine);

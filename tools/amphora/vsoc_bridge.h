@@ -15,6 +15,7 @@
 #include <vsoc_control.h>
 
 #define VSOC_BRIDGE_POLLS (VSOC_VECTORS + 1)
+#define VSOC_BRIDGE_RAM	  0x80000000ull /* where QEMU's riscv32 `virt` has its RAM (da) */
 
 struct vsoc_bridge {
 	struct amph_dram *dram;
@@ -30,7 +31,8 @@ struct vsoc_bridge {
 
 /*
  * Makes the control page and the doorbells. bridge->theirs is for the ivshmem-doorbell device of
- * Linux's QEMU, all it wants to know is in it already. da: where the coprocessor sees the DRAM.
+ * Linux's QEMU, all it wants to know is in it already. dram: what of it the
+ * coprocessor sees, at `da`; below that, from VSOC_BRIDGE_RAM on, it has RAM of its own.
  * Returns 0, or -errno and bridge->error, with nothing left open.
  */
 int vsoc_bridge_open(struct vsoc_bridge *bridge, struct amph_dram *dram, uint64_t da);

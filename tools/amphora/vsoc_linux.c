@@ -84,7 +84,8 @@ static int describe_share(const char *folder, char *text, size_t size)
 
 /* QEMU's command line while it is put together: the texts that are made stay in it. */
 struct line {
-	char size[32], memory[128], initrd[48], control[48], console[48], ivshmem[96], share[8192];
+	char size[32], memory[128], low[64], high[64], initrd[48], control[48], console[48];
+	char ivshmem[96], share[8192];
 	char append[APPEND_SIZE];
 	const char *arguments[ARGUMENTS_MAX + 1];
 	uint32_t count;
@@ -95,6 +96,37 @@ static void add(struct line *line, const char *option, const char *value)
 	line->arguments[line->count++] = option;
 	if (value)
 		line->arguments[line->count++] = value;
+}
+
+static void add_own(struct line *line, char *text, size_t size, const char *name, uint64_t bytes)
+{
+	if (!bytes)
+		return;
+	snprintf(text, size, "memory-backend-ram,id=%s,size=%llu", name, (unsigned long long)bytes);
+	add(line, "-object", text);
+}
+
+/* One memory is the machine's; more are those of nodes, one after the other. */
+static void add_memory(struct line *line, const struct vsoc_linux_config *config)
+{
+	uint64_t below = config->shared_offset;
+	uint64_t above = config->dram_size - below - config->shared_size;
+
+	snprintf(line->memory, sizeof(line->memory),
+		 "memory-backend-file,id=dram,share=on,size=%llu,mem-path=/proc/self/fd/%d",
+		 (unsigned long long)config->shared_size, config->dram);
+	add(line, "-object", line->memory);
+	add_own(line, line->low, sizeof(line->low), "low", below);
+	add_own(line, line->high, sizeof(line->high), "high", above);
+	if (!below && !above) {
+		add(line, "-M", "memory-backend=dram");
+		return;
+	}
+	if (below)
+		add(line, "-numa", "node,memdev=low");
+	add(line, "-numa", "node,memdev=dram");
+	if (above)
+		add(line, "-numa", "node,memdev=high");
 }
 
 /* What may differ from one machine to the next. */
@@ -124,20 +156,17 @@ static int make_line(struct line *line, const struct vsoc_linux_config *config)
 		return -E2BIG;
 	snprintf(line->size, sizeof(line->size), "%lluk",
 		 (unsigned long long)config->dram_size / 1024);
-	snprintf(line->memory, sizeof(line->memory),
-		 "memory-backend-file,id=dram,share=on,size=%llu,mem-path=/proc/self/fd/%d",
-		 (unsigned long long)config->dram_size, config->dram);
 	snprintf(line->initrd, sizeof(line->initrd), "/proc/self/fd/%d", config->initrd);
 	snprintf(line->control, sizeof(line->control), "socket,id=control,fd=%d", config->control);
 	snprintf(line->console, sizeof(line->console), "socket,id=console,fd=%d", config->console);
 	snprintf(line->ivshmem, sizeof(line->ivshmem),
 		 "ivshmem-doorbell,chardev=control,vectors=%u,addr=2", config->vectors);
 	add(line, PROGRAM, NULL);
-	add(line, "-M", "virt,gic-version=3,memory-backend=dram");
+	add(line, "-M", "virt,gic-version=3");
 	add(line, "-cpu", "cortex-a53");
 	add(line, "-smp", "2");
 	add(line, "-m", line->size);
-	add(line, "-object", line->memory);
+	add_memory(line, config);
 	add(line, "-kernel", config->kernel);
 	add(line, "-dtb", config->device_tree);
 	add(line, "-initrd", line->initrd);

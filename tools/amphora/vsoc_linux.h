@@ -13,7 +13,8 @@ struct vsoc_linux_config {
 	const char *kernel, *device_tree; /* paths */
 	int initrd, dram; /* fds, borrowed, and so are these: */
 	int control, console; /* vsoc_bridge.theirs, vsoc_terminal.theirs */
-	uint64_t dram_size;
+	uint64_t dram_size; /* of which */
+	uint64_t shared_offset, shared_size; /* that part is the fd `dram`, the rest Linux's own */
 	uint32_t vectors; /* of the ivshmem function behind `control` */
 	const char *share; /* a folder that Linux gets by the 9p tag "share", or NULL */
 	const char *append; /* to the kernel's command line, or NULL */

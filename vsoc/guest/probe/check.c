@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "client.h"
@@ -22,24 +21,19 @@
 
 struct check {
 	struct probe probe;
-	struct memory_window window;
 	uint8_t *va;
-	uint64_t pages[PAGES];
 	struct probe_segment segments[PAGES];
 };
 
 static int prepare(struct check *check)
 {
-	check->va = mmap(NULL, SIZE, PROT_READ | PROT_WRITE,
-			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE | MAP_LOCKED, -1, 0);
-	if (check->va == MAP_FAILED)
-		return remote_fail("no memory");
-	if (memory_window_read(&check->window) || memory_pages(check->va, SIZE, check->pages))
+	struct memory_window window;
+
+	if (memory_window_read(&window))
 		return -1;
-	for (uint32_t i = 0; i < PAGES; i++)
-		check->segments[i] = (struct probe_segment){
-			.address = check->pages[i] - check->window.pa + check->window.da,
-			.length = PROBE_PAGE};
+	check->va = memory_inside(&window, SIZE, check->segments);
+	if (!check->va)
+		return -1;
 	return probe_list(&check->probe, LIST, check->segments, PAGES);
 }
 

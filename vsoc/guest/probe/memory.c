@@ -7,11 +7,10 @@
 #include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
-
-#include <probe/probe.h>
 
 #include "../remote.h"
 
@@ -20,6 +19,7 @@
 #define PRESENT	  (1ull << 63)
 #define PFN_MASK  ((1ull << 55) - 1)
 #define AT_A_TIME 512u /* pages */
+#define TAKE_MAX  0x10000000u /* bytes: the window is not smaller than the rest */
 
 static int read_at(const char *path, void *to, size_t size, uint64_t offset)
 {
@@ -90,6 +90,40 @@ int memory_pages(const void *va, uint64_t size, uint64_t *pages)
 		}
 	}
 	return 0;
+}
+
+/* Whether all pages are in it, and then where the coprocessor sees them. */
+static bool translate(const struct memory_window *window, const uint64_t *pages, uint64_t count,
+		      struct probe_segment *segments)
+{
+	for (uint64_t i = 0; i < count; i++) {
+		if (pages[i] < window->pa || pages[i] - window->pa >= window->length)
+			return false;
+		segments[i] = (struct probe_segment){.address = pages[i] - window->pa + window->da,
+						     .length = PAGE};
+	}
+	return true;
+}
+
+uint8_t *memory_inside(const struct memory_window *window, uint64_t size,
+		       struct probe_segment *segments)
+{
+	uint64_t pages[AT_A_TIME];
+
+	for (uint64_t taken = 0; size <= sizeof(pages) / sizeof(pages[0]) * PAGE; taken += size) {
+		uint8_t *va = taken > TAKE_MAX ? MAP_FAILED
+					       : mmap(NULL, size, PROT_READ | PROT_WRITE,
+						      MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE |
+							      MAP_LOCKED,
+						      -1, 0);
+
+		if (va == MAP_FAILED || memory_pages(va, size, pages))
+			break;
+		if (translate(window, pages, size / PAGE, segments))
+			return va;
+	}
+	remote_fail("no memory that the coprocessor sees");
+	return NULL;
 }
 
 const volatile void *memory_physical(uint64_t pa, uint64_t size)

@@ -8,6 +8,8 @@
 
 #include <stdint.h>
 
+#include <probe/probe.h>
+
 /* What of the DRAM the coprocessor sees, and where: dma-ranges of its bus. */
 struct memory_window {
 	uint64_t pa, da, length;
@@ -23,6 +25,13 @@ int memory_verify(const void *va, uint64_t size, uint32_t seed, uint64_t offset)
 
 /* The physical address of each page, from /proc/self/pagemap; they are touched before. */
 int memory_pages(const void *va, uint64_t size, uint64_t *pages);
+
+/*
+ * Locked memory of this program, all of whose pages lie in the window: where the coprocessor sees each.
+ * Returns it, or NULL after a line. Memory elsewhere that comes first is kept.
+ */
+uint8_t *memory_inside(const struct memory_window *window, uint64_t size,
+		       struct probe_segment *segments);
 
 /* All of the physical memory from `pa` on, mapped by /dev/mem; munmap() ends it. */
 const volatile void *memory_physical(uint64_t pa, uint64_t size);

@@ -128,15 +128,14 @@ static int launch(struct amph_rproc_qemu *qemu, uint64_t entry, struct descripto
 		  uint64_t deadline)
 {
 	const struct amph_rproc_qemu_config *config = &qemu->qemu;
-	char path[4096], machine[80], text[6][112];
-	const char *arguments[40];
+	char path[4096], text[7][112];
+	const char *arguments[48];
 	uint32_t count = 0;
 
 	if (find(config->program, path, sizeof(path)))
 		return amph_refuse(&qemu->rproc.why, -ENOENT, "there is no such QEMU", 0, 0);
-	snprintf(machine, sizeof(machine), "%s,memory-backend=dram",
-		 config->machine ? config->machine : "virt");
-	snprintf(text[0], sizeof(text[0]), "%lluk", (unsigned long long)(config->dram_size / 1024));
+	snprintf(text[0], sizeof(text[0]), "%lluk",
+		 (unsigned long long)((config->private_size + config->dram_size) / 1024));
 	snprintf(text[1], sizeof(text[1]),
 		 "memory-backend-file,id=dram,share=on,size=%llu,mem-path=/proc/self/fd/%d",
 		 (unsigned long long)config->dram_size, fds->inherit[0]);
@@ -146,10 +145,12 @@ static int launch(struct amph_rproc_qemu *qemu, uint64_t entry, struct descripto
 		 (unsigned long long)entry);
 	snprintf(text[4], sizeof(text[4]), "socket,id=mailbox,fd=%d", fds->inherit[1]);
 	snprintf(text[5], sizeof(text[5]), "socket,id=control,fd=%d", fds->inherit[2]);
+	snprintf(text[6], sizeof(text[6]), "memory-backend-ram,id=private,size=%llu",
+		 (unsigned long long)config->private_size);
 	const char *const fixed[] = {
 		path,
 		"-M",
-		machine,
+		config->machine ? config->machine : "virt",
 		"-smp",
 		"2",
 		"-m",
@@ -182,6 +183,18 @@ static int launch(struct amph_rproc_qemu *qemu, uint64_t entry, struct descripto
 	};
 	for (; count < sizeof(fixed) / sizeof(fixed[0]); count++)
 		arguments[count] = fixed[count];
+	/* one memory is the machine's, two are those of nodes, in their order */
+	if (config->private_size) {
+		arguments[count++] = "-object";
+		arguments[count++] = text[6];
+		arguments[count++] = "-numa";
+		arguments[count++] = "node,memdev=private";
+		arguments[count++] = "-numa";
+		arguments[count++] = "node,memdev=dram";
+	} else {
+		arguments[count++] = "-M";
+		arguments[count++] = "memory-backend=dram";
+	}
 	arguments[count] = NULL;
 	struct amph_child_plan plan = {
 		.program = path,
@@ -279,6 +292,10 @@ int amph_rproc_qemu_init_checked(struct amph_rproc_qemu *qemu,
 	if (!qemu_config->dram_size || qemu_config->dram_size % 4096)
 		return amph_refuse(&qemu->rproc.why, -EINVAL, "the DRAM is no number of pages",
 				   qemu_config->dram_size, 4096);
+	if (qemu_config->private_size % 4096)
+		return amph_refuse(&qemu->rproc.why, -EINVAL,
+				   "the private RAM is no number of pages",
+				   qemu_config->private_size, 4096);
 	if (amph_rproc_qemu_find(qemu_config->program))
 		return amph_refuse(&qemu->rproc.why, -ENOENT, "there is no such QEMU in PATH", 0,
 				   0);
