@@ -35,7 +35,7 @@ enum edge_status {
 	EDGE_OK = 0,
 	EDGE_BAD_SIZE = 1, /* width or height is no picture's, or the buffer is too small */
 	EDGE_NOT_OWNED = 2, /* a plane was not given, or only for reading */
-	EDGE_NOT_REACHABLE = 3, /* the direction of the buffer forbids the operation */
+	EDGE_NOT_REACHABLE = 3, /* its direction forbids it, or it lies in pieces behind caches */
 	EDGE_UNKNOWN = 4, /* operation */
 	EDGE_BUSY = 5, /* this buffer has a job already, or one picture is being generated */
 	EDGE_REFUSED = 6, /* control: the memory that was asked for was not granted */

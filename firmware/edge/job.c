@@ -4,6 +4,7 @@
  */
 #include <amphora/time.h>
 
+#include "../common/board.h"
 #include "../common/trace.h"
 #include "edge.h"
 #include "job.h"
@@ -41,6 +42,9 @@ static uint32_t check(const struct amph_share *share, uint32_t operation, uint32
 	if (size > shm->size)
 		return EDGE_BAD_SIZE;
 	if ((share->direction & direction) != direction)
+		return EDGE_NOT_REACHABLE;
+	/* the library maintains the caches of what has a va, which pieces have not */
+	if (!share->va && board_cache())
 		return EDGE_NOT_REACHABLE;
 	if (operation == EDGE_DRAWN)
 		return owns_plane(shm, 0, width, height, true) ? EDGE_OK : EDGE_NOT_OWNED;

@@ -603,6 +603,90 @@ static void job_that_does_not_fit_comes_back_with_the_reason(void **state)
 	close_buffer(&buffer);
 }
 
+/* The buffer's four pieces as the firmware has them, in the order of the buffer's bytes. */
+static const uint32_t piece_of[4] = {2, 0, 3, 1};
+static const uint32_t piece_size[4] = {5003, 4097, 9000, 0}; /* in memory; the last is the rest */
+
+static uint64_t piece_start(const struct buffer *buffer, uint32_t piece, uint64_t *length)
+{
+	uint64_t start = 0;
+
+	for (uint32_t i = 0; i < piece; i++)
+		start += piece_size[i];
+	*length = piece < 3 ? piece_size[piece] : buffer->shm.size - start;
+	return start;
+}
+
+static void offer_in_pieces(struct buffer *buffer, struct side *side)
+{
+	struct amph_attachment *attachment = &buffer->attachment;
+	uint64_t da, length;
+	int error;
+
+	assert_int_equal(amph_shm_attach(&buffer->shm, &side->target.target,
+					 AMPH_DEVICE_READS_WRITES, AMPH_SYNC_MESSAGES, attachment,
+					 buffer->device_segments, 4),
+			 0);
+	da = attachment->segments[0].address;
+	for (uint32_t i = 0; i < 4; i++) {
+		uint64_t start = piece_start(buffer, piece_of[i], &length);
+
+		attachment->segments[i] = (struct amph_segment){da + start, length};
+	}
+	attachment->segment_count = 4;
+	assert_int_equal(
+		amph_session_offer(&side->session, attachment, 0, MS(2000), &buffer->share), 0);
+	error = amph_session_wait_share(&side->session, buffer->share, AMPH_SHARE_ACCEPTED,
+					MS(5000));
+	if (error)
+		fail_msg("offer: %d", error);
+}
+
+/* From the buffer's memory to its bytes as the firmware counts them, or back. */
+static void reorder(struct buffer *buffer, uint8_t *bytes, bool to_memory)
+{
+	uint64_t at = 0, length;
+
+	for (uint32_t i = 0; i < 4; i++, at += length) {
+		uint8_t *piece =
+			(uint8_t *)buffer->shm.va + piece_start(buffer, piece_of[i], &length);
+
+		if (to_memory)
+			memcpy(piece, bytes + at, length);
+		else
+			memcpy(bytes + at, piece, length);
+	}
+}
+
+static void picture_in_pieces_is_worked_on_across_their_ends(void **state)
+{
+	struct side *side = &sides[0];
+	uint64_t plane = edge_plane_offset(151, 113);
+	uint8_t *bytes = malloc(2 * plane);
+	struct buffer buffer, whole;
+
+	(void)state;
+	assert_non_null(bytes);
+	open_buffer(&whole, 2 * plane);
+	draw(&whole, 151, 113, 3);
+	open_buffer(&buffer, 2 * plane);
+	memcpy(bytes, whole.shm.va, 2 * plane);
+	reorder(&buffer, bytes, true);
+	offer(&whole, side, AMPH_DEVICE_READS_WRITES, 0);
+	offer_in_pieces(&buffer, side);
+	for (uint32_t operation = EDGE_DETECT; operation <= EDGE_INVERT; operation++) {
+		assert_int_equal(job(side, &whole, operation, 151, 113), EDGE_OK);
+		assert_int_equal(job(side, &buffer, operation, 151, 113), EDGE_OK);
+		reorder(&buffer, bytes, false);
+		assert_memory_equal(bytes, whole.shm.va, 2 * plane);
+	}
+	take_away(&buffer, side);
+	take_away(&whole, side);
+	close_buffer(&buffer);
+	close_buffer(&whole);
+	free(bytes);
+}
+
 static void input_may_be_shared_for_reading(void **state)
 {
 	struct side *side = &sides[0];
@@ -939,6 +1023,8 @@ int main(int count, char **arguments)
 			job_on_scattered_memory_touches_its_pages_and_no_other, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(planes_may_be_given_one_by_one, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(job_that_does_not_fit_comes_back_with_the_reason,
+						set_up, tear_down),
+		cmocka_unit_test_setup_teardown(picture_in_pieces_is_worked_on_across_their_ends,
 						set_up, tear_down),
 		cmocka_unit_test_setup_teardown(input_may_be_shared_for_reading, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(memory_the_firmware_lives_on_is_refused, set_up,
