@@ -1,0 +1,26 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""The library's plug-ins for Linux's remote processors: pictures in dma-heap buffers, attached through
+/dev/amphora, worked on by the coprocessor and brought back, also out of its death.
+
+Usage: test_remote.py AMPHORA [--debug-kernel]"""
+import re
+
+import soc
+
+
+class Remote(soc.TestCase):
+    def test_pictures_cross_in_heap_buffers_and_survive_the_firmwares_death(self):
+        ended = soc.run("--", "share-picture", "20")
+        self.expect(ended, 0)
+        self.assertRegex(ended.stdout, r"20 pictures, \d+ bytes worked on, up to \d+ segments, "
+                                       r"4 deaths, nothing left\n")
+        # the system heap's buffers are in pieces, or this tests less than it says
+        self.assertGreater(int(re.search(r"up to (\d+) segments", ended.stdout)[1]), 1)
+
+    def test_kernel_has_nothing_to_report(self):
+        self.expect_no_report("share-picture", "10", seconds=1200)
+
+
+if __name__ == "__main__":
+    soc.main()
