@@ -264,11 +264,7 @@ int amph_remoteproc_start(struct amph_remoteproc *remoteproc, uint64_t deadline)
 		return amph_refuse(&remoteproc->why, -EBUSY,
 				   "it runs already, or has crashed and was not stopped",
 				   remoteproc->state, AMPH_REMOTEPROC_OFFLINE);
-	error = command(remoteproc, "start", deadline);
-	if (!error && !runs(remoteproc->state))
-		error = amph_refuse(&remoteproc->why, -EIO, "it was started, and does not run",
-				    remoteproc->state, AMPH_REMOTEPROC_RUNNING);
-	return error;
+	return command(remoteproc, "start", deadline);
 }
 
 int amph_remoteproc_stop(struct amph_remoteproc *remoteproc, uint64_t deadline)
