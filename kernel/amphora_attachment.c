@@ -194,7 +194,7 @@ static void end(struct amphora_attachment *attachment)
 		amphora_memory_unmap(attachment);
 	else
 		amphora_unmap(attachment);
-	attachment->mapped = false;
+	WRITE_ONCE(attachment->mapped, false);
 	up_write(&attachment->lock);
 	list_del(&attachment->node);
 	remote->count--;
@@ -266,7 +266,7 @@ void amphora_attachments_free(struct amphora_processor *remote)
 
 	list_for_each_entry_safe(attachment, next, &remote->attachments, node)
 	{
-		attachment->proved = true;
+		WRITE_ONCE(attachment->proved, true);
 		end(attachment);
 	}
 }

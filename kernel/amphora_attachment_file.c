@@ -13,13 +13,21 @@
 
 #define COPY_MAX 4096u /* segments at once */
 
+/* What was unmapped was synced: so it is proved only then. Coherent memory may outlive its life. */
+static bool is_proved(const struct amphora_attachment *attachment)
+{
+	return READ_ONCE(attachment->proved) &&
+	       (attachment->memory || !READ_ONCE(attachment->mapped));
+}
+
 static u32 get_flags(const struct amphora_attachment *attachment)
 {
 	return (attachment->coherent ? AMPHORA_ATTACHMENT_COHERENT : 0) |
 	       (attachment->enforced ? AMPHORA_ATTACHMENT_ENFORCED : 0) |
 	       (READ_ONCE(attachment->revoked) ? AMPHORA_ATTACHMENT_REVOKED : 0) |
 	       (READ_ONCE(attachment->released) ? AMPHORA_ATTACHMENT_RELEASED : 0) |
-	       (attachment->bounced ? AMPHORA_ATTACHMENT_BOUNCED : 0);
+	       (attachment->bounced ? AMPHORA_ATTACHMENT_BOUNCED : 0) |
+	       (is_proved(attachment) ? AMPHORA_ATTACHMENT_PROVED : 0);
 }
 
 static long get_info(const struct amphora_attachment *attachment, void __user *to)

@@ -26,7 +26,7 @@ struct fake_attachment {
 	int fd; /* 0: unused */
 	uint32_t direction;
 	uint64_t size, boots;
-	bool released, revoked, coherent_memory;
+	bool released, revoked, proved, coherent_memory;
 	unsigned for_device, for_cpu; /* syncs */
 	uint64_t offset, length; /* of the last one */
 };
@@ -211,6 +211,7 @@ static int fake_attachment_info(const struct fake_attachment *attachment,
 		.direction = attachment->direction,
 		.flags = fake.attachment_flags |
 			 (attachment->revoked ? AMPHORA_ATTACHMENT_REVOKED : 0u) |
+			 (attachment->proved ? AMPHORA_ATTACHMENT_PROVED : 0u) |
 			 (attachment->released ? AMPHORA_ATTACHMENT_RELEASED : 0u),
 		.cache_line = fake.attachment_line,
 		.boots = attachment->boots};
@@ -289,12 +290,14 @@ static void fake_fail(unsigned long request, int error, unsigned times)
 	fake.fail_times = times;
 }
 
-/* What a stop that has succeeded does to the attachments of that life. */
-static void fake_revoke(void)
+/* What the end of a life does to its attachments, and a stop that has succeeded. */
+static void fake_revoke(bool proved)
 {
 	for (int i = 0; i < FAKE_ATTACHMENTS; i++)
-		if (fake.attachments[i].fd && !fake.attachments[i].released)
+		if (fake.attachments[i].fd && !fake.attachments[i].released) {
 			fake.attachments[i].revoked = true;
+			fake.attachments[i].proved = proved;
+		}
 }
 
 #endif

@@ -332,7 +332,7 @@ static void crash(void)
 static void stop(void)
 {
 	fake.remote.state = AMPHORA_OFF;
-	fake_revoke();
+	fake_revoke(true);
 }
 
 static void recover(void)
@@ -342,13 +342,27 @@ static void recover(void)
 	fake.remote.boots++;
 }
 
+static void end_slowly(void)
+{
+	fake.remote.state = AMPHORA_ENDING;
+	fake_revoke(false);
+}
+
+static void stop_not_unmapped(void)
+{
+	fake.remote.state = AMPHORA_OFF;
+	fake_revoke(false);
+}
+
 static void detach(void)
 {
+	fake_revoke(false);
 	fake.remote.state = AMPHORA_DETACHED;
 }
 
 static void detach_and_attach(void)
 {
+	fake_revoke(false);
 	fake.remote.boots++;
 }
 
@@ -408,6 +422,19 @@ static void recovery_that_nobody_saw_leaves_no_step_out(void **state)
 	close_all();
 }
 
+static void what_is_revoked_is_not_proved(void **state)
+{
+	(void)state;
+	crash_with(end_slowly);
+	assert_int_equal(look(), -ETIMEDOUT);
+	/* off, and the kernel has not unmapped it yet */
+	stop_not_unmapped();
+	assert_int_equal(look(), -ETIMEDOUT);
+	stop();
+	expect_off();
+	close_all();
+}
+
 static void detached_processor_is_lost_and_not_off_even_in_a_new_life(void **state)
 {
 	(void)state;
@@ -417,7 +444,7 @@ static void detached_processor_is_lost_and_not_off_even_in_a_new_life(void **sta
 	fake.remote.state = AMPHORA_RUNNING;
 	assert_int_equal(look(), -ETIMEDOUT);
 	/* what the kernel does not say is not proved */
-	fake_revoke();
+	fake_revoke(true);
 	fake_fail(AMPHORA_IOC_INFO, EIO, 1);
 	assert_int_equal(look(), -ETIMEDOUT);
 	expect_off();
@@ -442,7 +469,7 @@ static void driver_that_goes_is_told(void **state)
 	crash_with(gone_unproved);
 	assert_int_equal(look(), -ENODEV);
 	assert_int_equal(self.remote.target.state, AMPH_TARGET_LOST);
-	fake_revoke();
+	fake_revoke(true);
 	expect_off();
 	assert_int_equal(look(), -ENODEV);
 	fake_fail(AMPHORA_IOC_REMOTE_INFO, EIO, 1);
@@ -609,6 +636,7 @@ int main(void)
 		cmocka_unit_test(bounced_attachment_is_synced_though_its_remote_is_coherent),
 		cmocka_unit_test(crash_is_a_loss_until_the_stop_has_succeeded),
 		cmocka_unit_test(recovery_that_nobody_saw_leaves_no_step_out),
+		cmocka_unit_test(what_is_revoked_is_not_proved),
 		cmocka_unit_test(detached_processor_is_lost_and_not_off_even_in_a_new_life),
 		cmocka_unit_test(driver_that_goes_is_told),
 		cmocka_unit_test(target_lost_with_its_session_stays_lost_while_the_processor_runs),

@@ -145,6 +145,8 @@ struct amphora_coherent {
 #define AMPHORA_ATTACHMENT_REVOKED  (1u << 2) /* that life has ended */
 #define AMPHORA_ATTACHMENT_RELEASED (1u << 3)
 #define AMPHORA_ATTACHMENT_BOUNCED  (1u << 4) /* through swiotlb: the module's test switch is on */
+/* Revoked, and the remote processor has been stopped since: it reaches this no more. */
+#define AMPHORA_ATTACHMENT_PROVED (1u << 5)
 
 struct amphora_attachment_info {
 	__u64 size; /* bytes */

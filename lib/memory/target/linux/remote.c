@@ -138,13 +138,13 @@ static void release(int fd)
 	close(fd);
 }
 
-bool amph_remote_revoked(const struct amph_attachment *attachment)
+bool amph_remote_reaches_no_more(const struct amph_attachment *attachment)
 {
 	struct amphora_attachment_info info = {0};
 
 	/* what the kernel does not say is not proved */
 	return !amph_module_call(attachment_fd(attachment), AMPHORA_IOC_INFO, &info) &&
-	       info.flags & (AMPHORA_ATTACHMENT_REVOKED | AMPHORA_ATTACHMENT_RELEASED);
+	       info.flags & (AMPHORA_ATTACHMENT_PROVED | AMPHORA_ATTACHMENT_RELEASED);
 }
 
 static int check_dmabuf(struct amph_shm *shm)

@@ -12,7 +12,7 @@
 /* Takes over what the kernel says of a life: its number, and what the processor is like. */
 void amph_remote_learn(struct amph_remote *remote, const struct amphora_remote_info *info);
 
-/* Has the life of this attachment ended, so that the processor reaches it no more? */
-bool amph_remote_revoked(const struct amph_attachment *attachment);
+/* Has the processor been stopped since the life of this attachment? What is revoked may still be on. */
+bool amph_remote_reaches_no_more(const struct amph_attachment *attachment);
 
 #endif

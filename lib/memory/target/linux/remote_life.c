@@ -15,17 +15,17 @@
 #define ASK_EVERY_MS 100
 
 /*
- * Of a life that has ended: by its stop, or with a detach, which leaves the processor running. Only
- * the first revokes what was attached in it.
+ * Of a life that has ended: by its stop, or with a detach, which leaves the processor running; only
+ * the kernel knows which, of each attachment. The state alone says too little: it can be that of the
+ * next life, and it changes before the kernel has unmapped what was attached.
  */
 static bool proved_off(const struct amph_remote *remote, const struct amphora_remote_info *info)
 {
-	if (info->state == AMPHORA_OFF)
-		return true;
-	if (info->boots == remote->boots && info->state != AMPHORA_GONE)
+	if (info->boots == remote->boots && info->state != AMPHORA_OFF &&
+	    info->state != AMPHORA_GONE)
 		return false;
 	for (const struct amph_attachment *a = remote->target.attachments; a; a = a->target_next)
-		if (!amph_remote_revoked(a))
+		if (!amph_remote_reaches_no_more(a))
 			return false;
 	return true;
 }
