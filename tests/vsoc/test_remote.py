@@ -18,6 +18,18 @@ class Remote(soc.TestCase):
         # the system heap's buffers are in pieces, or this tests less than it says
         self.assertGreater(int(re.search(r"up to (\d+) segments", ended.stdout)[1]), 1)
 
+    def test_no_sync_is_forgotten_where_every_mapping_is_a_copy(self):
+        # the module's switch lets it bounce: what is not synced stays what it was
+        ended = soc.run("--append", "swiotlb=16384,force", "--", "sh", "-c",
+                        "echo 1 >/sys/module/amphora/parameters/allow_bounce && share-picture 20 small")
+        self.expect(ended, 0)
+        self.assertIn("4 deaths, nothing left\n", ended.stdout)
+        # and without it is refused
+        ended = soc.run("--append", "swiotlb=16384,force", "--", "share-picture", "1", "small")
+        self.expect(ended, 1)
+        self.assertIn("attach: the processor could reach it only through a bounce buffer",
+                      ended.stdout)
+
     def test_kernel_has_nothing_to_report(self):
         self.expect_no_report("share-picture", "10", seconds=1200)
 

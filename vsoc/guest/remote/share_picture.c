@@ -4,7 +4,7 @@
  * /dev/amphora, given to the demo firmware, worked on in place, returned and compared. Every fifth time
  * the firmware dies with the buffer in its hands; the buffer comes back by the proof that it is off, and
  * is used in its next life. Runs inside the virtual SoC.
- * usage: share-picture [ROUNDS]
+ * usage: share-picture [ROUNDS [small]]
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,7 +24,11 @@
 
 static const struct size {
 	uint32_t width, height;
-} sizes[] = {{64, 64}, {640, 480}, {33, 2000}, {1920, 1080}, {1, 1}, {1023, 767}, {4096, 2160}};
+} sizes[] = {{64, 64}, {33, 2000}, {1, 1}, {320, 240}, {1920, 1080}, {1023, 767}, {4096, 2160}};
+
+/* Those of which a segment is at most what swiotlb takes, 256 KiB, come first. */
+#define SMALL 4
+static size_t size_count = sizeof(sizes) / sizeof(sizes[0]);
 
 static struct life life;
 static struct amph_provider_heap heaps[2]; /* scattered, contiguous */
@@ -50,10 +54,8 @@ static int open_heaps(void)
 	return 0;
 }
 
-static void draw(struct size size, uint32_t seed)
+static void draw(uint8_t *pixels, struct size size, uint32_t seed)
 {
-	uint8_t *pixels = shm.va;
-
 	for (uint64_t i = 0; i < (uint64_t)size.width * size.height; i++) {
 		seed = seed * 1664525 + 1013904223;
 		pixels[i] = (uint8_t)(seed >> 24);
@@ -97,26 +99,33 @@ static int give(struct size size, enum edge_operation operation, struct amph_sha
 	return error ? remote_fail("offer and give: %s", strerror(-error)) : 0;
 }
 
-/* What the firmware must have made of the picture, which it must have left as it was. */
-static int compare(struct size size)
+/* The picture as it was drawn, and the edges that the firmware must have found in it. */
+static int compare(struct size size, uint32_t seed)
 {
 	uint64_t pixels = (uint64_t)size.width * size.height;
-	uint8_t *expected = malloc(pixels);
-	const struct picture picture = {
-		.input = shm.va, .output = expected, .width = size.width, .height = size.height};
-	int different;
+	uint64_t plane = edge_plane_offset(size.width, size.height);
+	uint8_t *expected = malloc(2 * pixels);
+	const struct picture picture = {.input = expected,
+					.output = expected + pixels,
+					.width = size.width,
+					.height = size.height};
+	int error = 0;
 
 	if (!expected)
 		return remote_fail("no memory");
+	draw(expected, size, seed);
 	picture_edges(&picture, 0, size.height);
-	different = memcmp(expected, (uint8_t *)shm.va + edge_plane_offset(size.width, size.height),
-			   pixels);
+	if (memcmp(expected, shm.va, pixels) != 0)
+		error = remote_fail("the picture is another");
+	else if (memcmp(expected + pixels, (uint8_t *)shm.va + plane, pixels) != 0)
+		error = remote_fail("the edges are others");
 	free(expected);
 	bytes_worked_on += pixels;
-	return different ? remote_fail("the edges are others") : 0;
+	return error;
 }
 
-static int take_back(struct amph_share *share)
+/* Compares before it unmaps: a mapping that is a copy is synced by the unmapping, too. */
+static int take_back(struct size size, uint32_t seed, struct amph_share *share)
 {
 	uint64_t deadline = amph_deadline(LIFE_WAIT_MS);
 	int error = amph_session_wait_range(&life.session, share, 0, shm.size, true, deadline);
@@ -125,6 +134,8 @@ static int take_back(struct amph_share *share)
 		return remote_fail("return: %s", strerror(-error));
 	if ((uint32_t)life.cookie != EDGE_OK)
 		return remote_fail("the firmware's status is %u", (uint32_t)life.cookie);
+	if (compare(size, seed))
+		return -1;
 	error = amph_session_release(&life.session, share, deadline);
 	if (!error)
 		error = amph_session_wait_share(&life.session, share, AMPH_SHARE_RELEASED,
@@ -134,12 +145,15 @@ static int take_back(struct amph_share *share)
 	return error ? remote_fail("release: %s", strerror(-error)) : 0;
 }
 
-static int work(struct size size)
+/* Draws when it is mapped: only a sync brings it to the other side then. */
+static int work(struct size size, uint32_t seed)
 {
 	struct amph_share *share;
 
-	return attach() || give(size, EDGE_DETECT, &share) || take_back(share) || compare(size) ? -1
-												: 0;
+	if (attach())
+		return -1;
+	draw(shm.va, size, seed);
+	return give(size, EDGE_DETECT, &share) || take_back(size, seed, share) ? -1 : 0;
 }
 
 /* The coprocessor is off: the buffer is the CPU's and attached to nobody. */
@@ -165,7 +179,7 @@ static int die_with_it(struct size size)
 
 static int round_of(uint32_t number)
 {
-	struct size size = sizes[number % (sizeof(sizes) / sizeof(sizes[0]))];
+	struct size size = sizes[number % size_count];
 	struct amph_shm_storage storage = {.ranges = ranges, .range_max = 4};
 	const char *name = number & 1 ? "contiguous:picture" : "scattered:picture";
 	int error;
@@ -173,13 +187,11 @@ static int round_of(uint32_t number)
 	if (amph_shm_open(&life.memory, &shm, &storage, name,
 			  2 * edge_plane_offset(size.width, size.height), 0))
 		return remote_fail("%s: %s", name, shm.why.what);
-	draw(size, number);
-	error = work(size);
+	error = work(size, number);
 	if (!error && number % CRASH_EVERY == CRASH_EVERY - 1) {
 		error = die_with_it(size);
-		draw(size, ~number);
 		if (!error)
-			error = work(size);
+			error = work(size, ~number);
 	}
 	if (!error && amph_shm_put(&shm))
 		error = remote_fail("put: %s", shm.why.what);
@@ -191,10 +203,13 @@ int main(int count, char **arguments)
 	unsigned long rounds = count > 1 ? strtoul(arguments[1], NULL, 10) : 20;
 	int descriptors = life_count_descriptors();
 
-	if (count > 2 || rounds < 1 || rounds > 10000) {
-		fputs("usage: share-picture [ROUNDS]\n", stderr);
+	if (count > 3 || rounds < 1 || rounds > 10000 ||
+	    (count > 2 && strcmp(arguments[2], "small"))) {
+		fputs("usage: share-picture [ROUNDS [small]]\n", stderr);
 		return 2;
 	}
+	if (count > 2)
+		size_count = SMALL;
 	if (life_begin(&life) || open_heaps())
 		return 1;
 	for (uint32_t i = 0; i < rounds; i++)

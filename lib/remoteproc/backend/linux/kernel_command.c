@@ -22,6 +22,7 @@
 /* Its thread's and the caller's; the second that lets go frees it. */
 struct amph_remoteproc_command {
 	atomic_int users;
+	pthread_t thread;
 	int done; /* eventfd */
 	int result; /* written before `done` */
 	char path[AMPH_SYSFS_PATH_MAX];
@@ -50,15 +51,12 @@ static void *carry_out(void *argument)
 static int start_thread(struct amph_remoteproc_command *command)
 {
 	sigset_t all, before;
-	pthread_t thread;
 	int error;
 
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	error = pthread_create(&thread, NULL, carry_out, command);
+	error = pthread_create(&command->thread, NULL, carry_out, command);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (!error)
-		pthread_detach(thread);
 	return -error;
 }
 
@@ -81,10 +79,18 @@ static struct amph_remoteproc_command *make(const struct amph_remoteproc *remote
 	return command;
 }
 
+/* One that has come back leaves nothing behind; one that has not ends with its thread. */
 void amph_remoteproc_forget(struct amph_remoteproc *remoteproc)
 {
-	if (remoteproc->command)
-		let_go(remoteproc->command);
+	struct amph_remoteproc_command *command = remoteproc->command;
+
+	if (!command)
+		return;
+	if (amph_wait_fd(command->done, POLLIN, 0))
+		pthread_detach(command->thread);
+	else
+		pthread_join(command->thread, NULL);
+	let_go(command);
 	remoteproc->command = NULL;
 }
 
