@@ -45,7 +45,8 @@ struct amph_remote {
  * one), else -ENOTSUP. Also -ENODEV (it does not run, or not in the life that this target knows:
  * amph_remote_poll()), -EACCES (the dma-buf was opened for reading, and the direction writes), -ERANGE
  * (a part of the buffer has no device address that fits), -EREMOTEIO (it could be reached only through
- * a bounce buffer, which is a copy), -EDQUOT (this user's quarantine in the kernel is full), -ENOSPC
+ * a bounce buffer, which is a copy), -EDQUOT (this user would have more attached than its quarantine in
+ * the kernel holds), -ETIMEDOUT (a fence of the dma-buf's, for ten seconds), -ENOSPC
  * (segment storage; why.value says how many there are before neighbours are merged), and the kernel's
  * other errors; reasons in shm->why. attachment->enforced: an IOMMU holds the processor to the buffer.
  * amph_shm_detach() unmaps it: call it once the other side has acknowledged the release. Whatever

@@ -227,7 +227,8 @@ static void what_the_kernel_refuses_is_told_with_its_reason(void **state)
 	} cases[] = {{ENOTCONN, -ENODEV, "does not run"}, {ENODEV, -ENODEV, "gone"},
 		     {EACCES, -EACCES, "reading only"},	  {ERANGE, -ERANGE, "no device address"},
 		     {EREMOTEIO, -EREMOTEIO, "bounce"},	  {EDQUOT, -EDQUOT, "quarantine"},
-		     {ENOMEM, -ENOMEM, "kernel refuses"}, {EIO, -EIO, "kernel refuses"}};
+		     {ETIMEDOUT, -ETIMEDOUT, "fence"},	  {ENOMEM, -ENOMEM, "kernel refuses"},
+		     {EIO, -EIO, "kernel refuses"}};
 
 	(void)state;
 	fake_start();

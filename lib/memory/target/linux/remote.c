@@ -41,7 +41,10 @@ static const char *reason(int error)
 	case -EREMOTEIO:
 		return "the processor could reach it only through a bounce buffer: a copy";
 	case -EDQUOT:
-		return "this user's quarantine in the kernel is full";
+		return "the kernel lets this user attach no more: it would be more than its "
+		       "quarantine holds";
+	case -ETIMEDOUT:
+		return "another user of the dma-buf does not finish: a fence";
 	default:
 		return "the kernel refuses to attach the buffer";
 	}
