@@ -116,7 +116,7 @@ int amph_shm_open_dmabuf(struct amph_memory *memory, struct amph_shm *shm,
 int amph_dmabuf_map(int fd, uint64_t offset, uint64_t size, int writable, void **va,
 		    struct amph_why *why);
 
-/* --- touching a dma-buf that devices of the kernel touch too --- */
+/* --- touching a dma-buf that devices of the kernel touch too: any thread; these calls may sleep --- */
 
 /*
  * Waits until the kernel's devices are done with the dma-buf, as far as it is to be used in `direction`

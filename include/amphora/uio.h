@@ -19,7 +19,10 @@
 extern "C" {
 #endif
 
-/* One map of a UIO device, mapped: this process's alone. The caller's, between open and close. */
+/*
+ * One map of a UIO device, mapped: this process's alone. The caller's, between open and close; one
+ * thread at a time for those two calls.
+ */
 struct amph_uio {
 	void *va; /* of the first byte; aligned as pa is within a page */
 	uint64_t pa;
