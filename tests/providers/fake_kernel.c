@@ -332,7 +332,7 @@ void make_file(const char *path, const char *text)
 	FILE *file;
 
 	if (!kernel.folder[0]) {
-		strcpy(kernel.folder, "/tmp/amphora-providers.XXXXXX");
+		strcpy(kernel.folder, "/tmp/fake-kernel.XXXXXX");
 		assert_non_null(mkdtemp(kernel.folder));
 	}
 	snprintf(whole, sizeof(whole), "%s%s", kernel.folder, path);
