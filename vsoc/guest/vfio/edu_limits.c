@@ -66,16 +66,16 @@ static void addresses_that_cant_be_are_refused(struct place *place)
 {
 	struct buffer *a = &place->a, *b = &place->b;
 
-	buffer_open(place, a, "memfd:a", SIZE);
-	buffer_open(place, b, "memfd:b", SIZE);
+	place_buffer_open(place, a, "memfd:a", SIZE);
+	place_buffer_open(place, b, "memfd:b", SIZE);
 	expect("the MSI window", attach_at(place, a, MSI_WINDOW), -ERANGE, &a->shm.why);
 	expect("over 28 bits", attach_at(place, a, TOO_WIDE - SIZE / 2), -ERANGE, &a->shm.why);
 	expect("no page", attach_at(place, a, HERE + 64), -EINVAL, &a->shm.why);
 	check("attach", attach_at(place, a, HERE), &a->shm.why);
 	expect("in use", attach_at(place, b, HERE + SIZE / 2), -EADDRINUSE, &b->shm.why);
 	detach(a);
-	buffer_close(b);
-	buffer_close(a);
+	place_buffer_close(b);
+	place_buffer_close(a);
 }
 
 static void memory_that_cant_be_mapped_is_refused(struct place *place)
@@ -84,20 +84,20 @@ static void memory_that_cant_be_mapped_is_refused(struct place *place)
 	struct amph_why why = {0};
 	struct buffer *a = &place->a;
 
-	buffer_open(place, a, "memfd:odd", SIZE + 1);
+	place_buffer_open(place, a, "memfd:odd", SIZE + 1);
 	expect("odd size",
 	       amph_shm_attach(&a->shm, &place->edu.target.target, AMPH_DEVICE_READS,
 			       AMPH_SYNC_LOCK, &a->attachment, a->segments, 1),
 	       -EINVAL, &a->shm.why);
-	buffer_close(a);
+	place_buffer_close(a);
 	check("heap", amph_provider_heap_init(&heap, "heap", "system", &why), &why);
 	check("heap", amph_memory_add_provider(&place->memory, &heap.provider), &why);
-	buffer_open(place, a, "heap:a", SIZE);
+	place_buffer_open(place, a, "heap:a", SIZE);
 	expect("dma-heap",
 	       amph_shm_attach(&a->shm, &place->edu.target.target, AMPH_DEVICE_READS,
 			       AMPH_SYNC_LOCK, &a->attachment, a->segments, 1),
 	       -ENOTSUP, &a->shm.why);
-	buffer_close(a);
+	place_buffer_close(a);
 	/* the provider ends with this function */
 	place->memory.providers = place->memory.providers->next;
 }
@@ -115,8 +115,8 @@ static void a_borrowed_container_is_shared(struct place *place)
 	config.iova_first = 0x1000000;
 	config.iova_last = 0x1ffffff;
 	check("borrow", amph_target_vfio_open(&other, "other", &config), &other.why);
-	buffer_open(place, a, "memfd:a", SIZE);
-	buffer_open(place, b, "memfd:b", SIZE);
+	place_buffer_open(place, a, "memfd:a", SIZE);
+	place_buffer_open(place, b, "memfd:b", SIZE);
 	attach(place, a, AMPH_DEVICE_READS_WRITES);
 	check("attach",
 	      amph_shm_attach(&b->shm, &other.target, AMPH_DEVICE_READS_WRITES, AMPH_SYNC_LOCK,
@@ -132,8 +132,8 @@ static void a_borrowed_container_is_shared(struct place *place)
 	       -EADDRINUSE, &b->shm.why);
 	detach(a);
 	check("close", amph_target_vfio_close(&other), &other.why);
-	buffer_close(b);
-	buffer_close(a);
+	place_buffer_close(b);
+	place_buffer_close(a);
 }
 
 static struct amph_shm *closed_shm;
@@ -150,7 +150,7 @@ static void a_device_that_is_lost_is_proved_off(struct place *place)
 	struct buffer *a = &place->a;
 	uint64_t iova;
 
-	buffer_open(place, a, "memfd:a", SIZE);
+	place_buffer_open(place, a, "memfd:a", SIZE);
 	attach(place, a, AMPH_DEVICE_READS_WRITES);
 	iova = a->segments[0].address;
 	check("give", amph_shm_sync_for_device(&a->attachment, 0, SIZE, false), &a->shm.why);
@@ -166,11 +166,11 @@ static void a_device_that_is_lost_is_proved_off(struct place *place)
 	check("bus master", amph_vfio_bus_master(target, true), &target->why);
 	store_mark(place, iova);
 	check("the IOMMU reports nothing", kernel_log_wait_fault(place->log), NULL);
-	buffer_open(place, a, "memfd:a", SIZE);
+	place_buffer_open(place, a, "memfd:a", SIZE);
 	attach(place, a, AMPH_DEVICE_READS_WRITES);
 	exchange(place, a, "after off and up");
 	detach(a);
-	buffer_close(a);
+	place_buffer_close(a);
 }
 
 /* Only a mapping for writing: whether the device can read it as well depends on the IOMMU. */
@@ -179,7 +179,7 @@ static void what_a_write_only_map_is(struct place *place)
 	struct buffer *a = &place->a;
 	static uint8_t secret[TRIED];
 
-	buffer_open(place, a, "memfd:a", SIZE);
+	place_buffer_open(place, a, "memfd:a", SIZE);
 	attach(place, a, AMPH_DEVICE_WRITES);
 	buffer_fill(a, 9);
 	memcpy(secret, a->shm.va, TRIED);
@@ -189,7 +189,7 @@ static void what_a_write_only_map_is(struct place *place)
 	printf("write-only map: the device %s it\n",
 	       memcmp((uint8_t *)a->shm.va + SIZE / 2, secret, TRIED) ? "can't read" : "reads");
 	detach(a);
-	buffer_close(a);
+	place_buffer_close(a);
 }
 
 /* In a process of its own, which says where its buffer is and waits for its end. */
@@ -199,7 +199,7 @@ static void hold_buffer(int told)
 
 	place_init(&place);
 	check("open", edu_open(&place.edu, &place.config), &place.edu.target.why);
-	buffer_open(&place, &place.a, "memfd:a", SIZE);
+	place_buffer_open(&place, &place.a, "memfd:a", SIZE);
 	attach(&place, &place.a, AMPH_DEVICE_READS_WRITES);
 	check("give", amph_shm_sync_for_device(&place.a.attachment, 0, SIZE, false), NULL);
 	if (write(told, &place.a.segments[0].address, 8) != 8)
@@ -261,8 +261,8 @@ static void limits_of_the_system_are_told(struct place *place)
 {
 	struct buffer *a = &place->a, *b = &place->b;
 
-	buffer_open(place, a, "memfd:a", SIZE);
-	buffer_open(place, b, "memfd:b", SIZE);
+	place_buffer_open(place, a, "memfd:a", SIZE);
+	place_buffer_open(place, b, "memfd:b", SIZE);
 	set_entry_limit("1");
 	check("open", edu_open(&place->edu, &place->config), &place->edu.target.why);
 	set_entry_limit("65535");
@@ -276,8 +276,8 @@ static void limits_of_the_system_are_told(struct place *place)
 	attach(place, a, AMPH_DEVICE_READS);
 	expect("two buffers locked", attach_at(place, b, HERE), -ENOMEM, &b->shm.why);
 	detach(a);
-	buffer_close(b);
-	buffer_close(a);
+	place_buffer_close(b);
+	place_buffer_close(a);
 }
 
 int main(int count, char **arguments)

@@ -58,7 +58,7 @@ static void attach_both(struct pass *pass)
 	struct probe_segment segments[SIZE / 4096];
 	uint64_t da = 0;
 
-	buffer_open(&pass->place, a, "udmabuf:a", SIZE);
+	place_buffer_open(&pass->place, a, "udmabuf:a", SIZE);
 	attach(&pass->place, a, AMPH_DEVICE_READS_WRITES);
 	check("attach to the coprocessor",
 	      amph_shm_attach(&a->shm, &pass->remote.target, AMPH_DEVICE_READS_WRITES,
@@ -129,7 +129,7 @@ int main(int count, char **arguments)
 	pass_around(&pass);
 	check("detach", amph_shm_detach(&pass.to_remote), &pass.place.a.shm.why);
 	detach(&pass.place.a);
-	buffer_close(&pass.place.a);
+	place_buffer_close(&pass.place.a);
 	check("close", amph_remote_close(&pass.remote), &pass.remote.why);
 	check("close", edu_close(&pass.place.edu), &pass.place.edu.target.why);
 	probed("close", probe_close(&pass.probe));

@@ -20,7 +20,7 @@ static void exchange_at_chosen_and_given_addresses(struct place *place)
 {
 	struct buffer *a = &place->a;
 
-	buffer_open(place, a, "memfd:a", SIZE);
+	place_buffer_open(place, a, "memfd:a", SIZE);
 	attach(place, a, AMPH_DEVICE_READS_WRITES);
 	exchange(place, a, "chosen IOVA");
 	detach(a);
@@ -29,7 +29,7 @@ static void exchange_at_chosen_and_given_addresses(struct place *place)
 		fail("another address than asked for", -EINVAL, NULL);
 	exchange(place, a, "given IOVA");
 	detach(a);
-	buffer_close(a);
+	place_buffer_close(a);
 }
 
 /* A dma-buf whose pages the kernel can pin: a remote processor could have it at the same time. */
@@ -41,11 +41,11 @@ static void exchange_in_a_udmabuf(struct place *place)
 
 	check("udmabuf", amph_provider_udmabuf_init(&udmabuf, &why), &why);
 	check("udmabuf", amph_memory_add_provider(&place->memory, &udmabuf), &why);
-	buffer_open(place, a, "udmabuf:a", SIZE);
+	place_buffer_open(place, a, "udmabuf:a", SIZE);
 	attach(place, a, AMPH_DEVICE_READS_WRITES);
 	exchange(place, a, "udmabuf");
 	detach(a);
-	buffer_close(a);
+	place_buffer_close(a);
 	/* the provider ends with this function */
 	place->memory.providers = place->memory.providers->next;
 }
@@ -76,7 +76,7 @@ static void a_write_to_a_read_only_map_is_blocked(struct place *place, uint32_t 
 		       flags ? "write to a read-only buffer" : "write to a read-only map");
 	transfer(place, a, EDU_FETCHES, 0, EDU_TRANSFER_MAX);
 	detach(a);
-	buffer_close(a);
+	place_buffer_close(a);
 }
 
 static void an_access_after_detach_is_blocked(struct place *place)
@@ -85,7 +85,7 @@ static void an_access_after_detach_is_blocked(struct place *place)
 	struct buffer *a = &place->a;
 	uint64_t iova;
 
-	buffer_open(place, a, "memfd:a", SIZE);
+	place_buffer_open(place, a, "memfd:a", SIZE);
 	attach(place, a, AMPH_DEVICE_READS_WRITES);
 	buffer_fill(a, 8);
 	memcpy(before, a->shm.va, SIZE);
@@ -97,15 +97,15 @@ static void an_access_after_detach_is_blocked(struct place *place)
 	/* it reads nothing there either: what it then stores is not ours */
 	check("transfer", edu_transfer(&place->edu, EDU_FETCHES, iova, TRIED), NULL);
 	check("the IOMMU reports nothing", kernel_log_wait_fault(place->log), NULL);
-	buffer_open(place, &place->b, "memfd:b", SIZE);
+	place_buffer_open(place, &place->b, "memfd:b", SIZE);
 	attach(place, &place->b, AMPH_DEVICE_WRITES);
 	transfer(place, &place->b, EDU_STORES, 0, EDU_TRANSFER_MAX);
 	if (!memcmp(place->b.shm.va, before, TRIED))
 		fail("the device has read what it may not", -EIO, NULL);
 	puts("read after detach: blocked and reported, the bytes did not get out");
 	detach(&place->b);
-	buffer_close(&place->b);
-	buffer_close(a);
+	place_buffer_close(&place->b);
+	place_buffer_close(a);
 }
 
 int main(int count, char **arguments)

@@ -52,7 +52,7 @@ void place_init(struct place *place)
 		fail("/dev/kmsg", place->log, NULL);
 }
 
-void buffer_open(struct place *place, struct buffer *buffer, const char *name, uint64_t size)
+void place_buffer_open(struct place *place, struct buffer *buffer, const char *name, uint64_t size)
 {
 	const struct amph_shm_storage storage = {.ranges = buffer->ranges, .range_max = 5};
 
@@ -60,7 +60,7 @@ void buffer_open(struct place *place, struct buffer *buffer, const char *name, u
 	      &buffer->shm.why);
 }
 
-void buffer_close(struct buffer *buffer)
+void place_buffer_close(struct buffer *buffer)
 {
 	check("close", amph_shm_put(&buffer->shm), &buffer->shm.why);
 }
@@ -126,11 +126,11 @@ void exchange(struct place *place, struct buffer *buffer, const char *what)
 
 void store_mark(struct place *place, uint64_t iova)
 {
-	buffer_open(place, &place->b, "memfd:mark", SIZE);
+	place_buffer_open(place, &place->b, "memfd:mark", SIZE);
 	attach(place, &place->b, AMPH_DEVICE_READS);
 	memset(place->b.shm.va, 0xee, SIZE);
 	transfer(place, &place->b, EDU_FETCHES, 0, EDU_TRANSFER_MAX);
 	check("transfer", edu_transfer(&place->edu, EDU_STORES, iova, TRIED), NULL);
 	detach(&place->b);
-	buffer_close(&place->b);
+	place_buffer_close(&place->b);
 }

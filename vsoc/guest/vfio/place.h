@@ -44,8 +44,8 @@ void expect(const char *what, int error, int expected, const struct amph_why *wh
 /* Memory, the kernel's log, and the device's name; vfio-pci is not bound yet. */
 void place_init(struct place *place);
 
-void buffer_open(struct place *place, struct buffer *buffer, const char *name, uint64_t size);
-void buffer_close(struct buffer *buffer);
+void place_buffer_open(struct place *place, struct buffer *buffer, const char *name, uint64_t size);
+void place_buffer_close(struct buffer *buffer);
 void buffer_fill(struct buffer *buffer, uint32_t seed);
 
 void attach(struct place *place, struct buffer *buffer, uint32_t direction);
