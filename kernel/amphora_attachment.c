@@ -81,7 +81,7 @@ static int begin(struct amphora_attachment *attachment,
 	else if (!remote->alive || !amphora_remote_runs(remote))
 		ret = -ENOTCONN;
 	else
-		ret = map(attachment);
+		ret = remote->iommu_error ? remote->iommu_error : map(attachment);
 	if (!ret) {
 		attachment->boots = remote->boots;
 		attachment->mapped = true;
@@ -187,6 +187,7 @@ static void end(struct amphora_attachment *attachment)
 
 	if (remote->gone || !attachment->mapped)
 		return;
+	amphora_iommu_unmap(attachment);
 	if (attachment->memory && !attachment->closed)
 		return;
 	down_write(&attachment->lock); /* for the last sync */

@@ -17,6 +17,7 @@ int amphora_memory_map(struct amphora_attachment *attachment)
 	u64 mask = amphora_address_mask(dev);
 	dma_addr_t address;
 	void *memory;
+	int ret;
 
 	attachment->segments = kvmalloc_array(1, sizeof(*attachment->segments), GFP_KERNEL);
 	if (!attachment->segments)
@@ -24,12 +25,6 @@ int amphora_memory_map(struct amphora_attachment *attachment)
 	memory = dma_alloc_coherent(dev, attachment->size, &address, GFP_KERNEL | __GFP_NOWARN);
 	if (!memory)
 		return -ENOMEM;
-	if (address > mask || attachment->size - 1 > mask - address) {
-		dma_free_coherent(dev, attachment->size, memory, address);
-		return -ERANGE;
-	}
-	attachment->memory = memory;
-	attachment->memory_address = address;
 	attachment->segments[0].address = address;
 	attachment->segments[0].length = attachment->size;
 	attachment->segment_count = 1;
@@ -37,6 +32,15 @@ int amphora_memory_map(struct amphora_attachment *attachment)
 	attachment->granule = 1;
 	attachment->translated = amphora_is_translated(dev);
 	attachment->enforced = attachment->translated;
+	ret = address > mask || attachment->size - 1 > mask - address ? -ERANGE : 0;
+	if (!ret)
+		ret = amphora_iommu_map(attachment);
+	if (ret) {
+		dma_free_coherent(dev, attachment->size, memory, address);
+		return ret;
+	}
+	attachment->memory = memory;
+	attachment->memory_address = address;
 	return 0;
 }
 

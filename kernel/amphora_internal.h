@@ -29,7 +29,8 @@
 
 #include "amphora_compat.h"
 
-struct seq_file;
+struct amphora_iommu;
+struct iova;
 
 /* One user's bytes. amphora_quota.c */
 struct amphora_user;
@@ -53,6 +54,8 @@ struct amphora_processor {
 	bool alive; /* this life has started and not begun to end */
 	bool gone; /* its driver is unbound, or on its way: the DMA configuration ends */
 	bool end_is_crash; /* this life's stop callback was told of a crash */
+	struct amphora_iommu *iommu; /* of this life, where it has a domain of its own */
+	int iommu_error; /* why nothing can be mapped into it, in this life */
 	u64 boots;
 	u64 events; /* starts and stops */
 	unsigned int count; /* in `attachments` */
@@ -103,6 +106,7 @@ struct amphora_attachment {
 	struct dma_buf *dmabuf; /* either this */
 	struct dma_buf_attachment *import;
 	struct sg_table *table;
+	struct iova *iova; /* in a domain of the remote's own */
 	void *memory; /* or this */
 	dma_addr_t memory_address;
 };
@@ -157,6 +161,13 @@ void amphora_sync(struct amphora_attachment *attachment, u64 offset, u64 length,
 u32 amphora_granule(struct device *dev);
 u64 amphora_address_mask(struct device *dev);
 bool amphora_is_translated(struct device *dev);
+
+/* --- amphora_iommu.c: the domain of a remote processor's own --- */
+
+int amphora_iommu_begin(struct amphora_processor *remote);
+void amphora_iommu_end(struct amphora_processor *remote);
+int amphora_iommu_map(struct amphora_attachment *attachment);
+void amphora_iommu_unmap(struct amphora_attachment *attachment);
 
 /* --- amphora_coherent.c: memory for queues --- */
 

@@ -187,6 +187,8 @@ int amphora_map(struct amphora_attachment *attachment)
 		goto detach;
 	}
 	ret = take_table(attachment, table);
+	if (!ret)
+		ret = amphora_iommu_map(attachment);
 	if (ret)
 		goto unmap;
 	get_dma_buf(attachment->dmabuf);

@@ -32,6 +32,7 @@ static void free_remote(struct kref *ref)
 {
 	struct amphora_processor *remote = container_of(ref, struct amphora_processor, ref);
 
+	amphora_iommu_end(remote);
 	put_device(remote->dev);
 	put_device(&remote->rproc->dev);
 	kfree(remote);
@@ -65,12 +66,22 @@ static int prepare(struct rproc_subdev *subdev)
 	return 0;
 }
 
+/* It may be attached to from now on. Under both locks. */
+static void enliven(struct amphora_processor *remote)
+{
+	remote->iommu_error = amphora_iommu_begin(remote);
+	if (remote->iommu_error)
+		dev_err(remote->dev, "amphora: nothing can be mapped into its IOMMU: %d\n",
+			remote->iommu_error);
+	remote->alive = !remote->gone;
+}
+
 static int start(struct rproc_subdev *subdev)
 {
 	struct amphora_processor *remote = to_amphora(subdev);
 
 	mutex_lock(&remote->lock);
-	remote->alive = !remote->gone;
+	enliven(remote);
 	report(remote);
 	mutex_unlock(&remote->lock);
 	return 0;
@@ -98,6 +109,8 @@ static bool is_proved_off(const struct amphora_processor *remote)
 {
 	const struct rproc *rproc = remote->rproc;
 
+	if (remote->iommu)
+		return true; /* cut off, as soon as all is unmapped from a domain that ends now */
 	switch (rproc->state) {
 	case RPROC_RUNNING:
 		return true;
@@ -119,6 +132,7 @@ static void unprepare(struct rproc_subdev *subdev)
 	amphora_attachments_revoke(remote);
 	if (is_proved_off(remote))
 		amphora_attachments_free(remote);
+	amphora_iommu_end(remote);
 	report(remote);
 	mutex_unlock(&remote->lock);
 	kref_get(&remote->ref);
@@ -291,7 +305,11 @@ static struct amphora_processor *enter_remote(struct amphora_processor *remote)
 	mutex_lock(&remotes_lock);
 	other = find_remote(rproc);
 	if (!other) {
-		remote->alive = amphora_remote_runs(remote);
+		if (amphora_remote_runs(remote)) {
+			mutex_lock(&remote->lock);
+			enliven(remote);
+			mutex_unlock(&remote->lock);
+		}
 		remote->boots = rproc->state != RPROC_OFFLINE && rproc->state != RPROC_DETACHED;
 		rproc_add_subdev(rproc, &remote->subdev);
 		kref_get(&remote->ref); /* the list's */

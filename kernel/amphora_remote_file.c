@@ -39,7 +39,9 @@ static long get_info(struct remote_file *opened, void __user *to)
 		info.address_bits = fls64(amphora_address_mask(remote->dev));
 		info.cache_line = amphora_granule(remote->dev);
 		info.flags = (info.cache_line == 1 ? AMPHORA_REMOTE_COHERENT : 0) |
-			     (amphora_is_translated(remote->dev) ? AMPHORA_REMOTE_IOMMU : 0);
+			     (remote->iommu || amphora_is_translated(remote->dev)
+				      ? AMPHORA_REMOTE_IOMMU
+				      : 0);
 	}
 	seen = remote->events;
 	mutex_unlock(&remote->lock);

@@ -19,6 +19,15 @@ class Kernel(soc.TestCase):
         ended = self.expect_no_report("sample-check", options=FIRMWARE)
         self.assertRegex(ended.stdout, r"(?m)^3 checks, 0 failed$")
 
+    def test_end_of_a_life_frees_what_it_proves(self):
+        ended = self.expect_no_report("life-check", options=(*FIRMWARE, "--early"))
+        self.assertRegex(ended.stdout, r"(?m)^[1-9]\d* checks, 0 failed$")
+
+    def test_iommu_domain_of_its_own_limits_a_remote(self):
+        ended = self.expect_no_report("iommu-check", options=(
+            "--edu", "--iommu=smmuv3", "--append=iommu.passthrough=1"))
+        self.assertRegex(ended.stdout, r"(?m)^[1-9]\d* checks, 0 failed$")
+
 
 if __name__ == "__main__":
     soc.main()

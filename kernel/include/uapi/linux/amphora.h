@@ -110,6 +110,7 @@ struct amphora_rpmsg_list {
  * writes, or the other way round), -ERANGE (a part of the buffer has no device address that fits),
  * -EREMOTEIO (it could only be reached through a bounce buffer: a copy), -EDQUOT (with it the user would
  * have more than quarantine_max attached: all of that is in quarantine when its program dies),
+ * -EOPNOTSUPP (the remote processor has an IOMMU that the module can't map into),
  * -ETIMEDOUT (a fence, for ten seconds), -EINTR, -EMFILE, -ENOMEM, and the exporter's errors.
  */
 struct amphora_attach {
