@@ -13,6 +13,7 @@
 #include <amphora/error.h>
 #include <amphora/pool.h>
 #include <amphora/remote.h>
+#include <amphora/remote_ti.h>
 #include <amphora/remoteproc.h>
 #include <amphora/rpmsg_service.h>
 #include <amphora/rproc_linux.h>
@@ -89,6 +90,7 @@ int main(void)
 	INITIALISE(provider_pool, provider_pool_init, WITH NULL WITH NULL WITH NULL WITH 0);
 	INITIALISE(target_map, target_map_init, WITH "map" WITH & map WITH NULL);
 	INITIALISE(remote, remote_open, WITH - 1 WITH NULL);
+	INITIALISE(remote_ti, remote_ti_init, WITH "limits" WITH UINT32_MAX WITH NULL);
 	INITIALISE(remoteproc, remoteproc_open, WITH UINT32_MAX WITH NULL);
 	INITIALISE(rpmsg_service, rpmsg_service_open,
 		   WITH UINT32_MAX WITH "limits" WITH 0 WITH NULL);
