@@ -110,9 +110,16 @@ static int offer(void)
 	return complain("offer", error, &session.why);
 }
 
-/* Between the give and the return nobody here touches it. */
+/*
+ * It is this side's until it is given: written here, and not before the offer, so that only the give
+ * can make it visible there. Between the give and the return nobody here touches it.
+ */
 static int invert(void)
 {
+	uint8_t *plane = (uint8_t *)shm.va + edge_plane_offset(WIDTH, HEIGHT);
+
+	for (uint32_t i = 0; i < WIDTH * HEIGHT; i++)
+		plane[i] = (uint8_t)(i * 7);
 	int error = amph_session_give(&session, share, 0, shm.size, false,
 				      edge_cookie(EDGE_INVERT, WIDTH, HEIGHT),
 				      amph_deadline(WAIT_MS));
@@ -151,14 +158,9 @@ static int take_back(void)
 
 int main(int count, char **arguments)
 {
-	uint8_t *plane;
-
 	if (open_buffer(count > 2 ? arguments[2] : "system") ||
 	    open_session(count > 1 ? arguments[1] : "remoteproc0"))
 		return 1;
-	plane = (uint8_t *)shm.va + edge_plane_offset(WIDTH, HEIGHT);
-	for (uint32_t i = 0; i < WIDTH * HEIGHT; i++)
-		plane[i] = (uint8_t)(i * 7);
 	/* what fails half-way ends with this process: the kernel keeps the memory from reuse */
 	if (offer() || invert() || check() || take_back())
 		return 1;

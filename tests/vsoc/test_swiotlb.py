@@ -35,13 +35,21 @@ class Swiotlb(soc.TestCase):
         self.expect(ended, 0)
         self.assertIn("udmabuf: 32768 KiB crossed", ended.stdout)
 
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = folder.name
+
+    def read(self, name):
+        with open(os.path.join(self.folder, name), "rb") as file:
+            return pngs.decode_grey8(file.read())
+
     def demo(self, *arguments, allow=ALLOW):
-        with tempfile.TemporaryDirectory() as folder:
-            with open(os.path.join(folder, "in.png"), "wb") as file:
-                file.write(pngs.encode(300, 200, 0, 8, lambda x, y, c: (x * y) & 255))
-            return soc.run("--share", folder, *FORCE, "--", "sh", "-c",
-                           f"{allow} amphora demo --on remoteproc --output /share/out.png "
-                           f"{' '.join(arguments)} && {USED}")
+        with open(os.path.join(self.folder, "in.png"), "wb") as file:
+            file.write(pngs.encode(300, 200, 0, 8, lambda x, y, c: (x * y) & 255))
+        return soc.run("--share", self.folder, *FORCE, "--", "sh", "-c",
+                       f"{allow} amphora demo --on remoteproc --output /share/out.png "
+                       f"{' '.join(arguments)} && {USED}")
 
     def expect_bounced(self, ended):
         """The program was right, and what it shared was a copy."""
@@ -49,12 +57,17 @@ class Swiotlb(soc.TestCase):
         self.assertGreater(int(re.search(r"^(\d+)\s*\Z", ended.stdout, re.M)[1]), 0)
 
     def test_demo_forgets_no_sync(self):
+        # what it takes back; its picture is there before it is attached, which copies it already
         ended = self.demo("--input", "/share/in.png")
         self.expect_bounced(ended)
         self.assertIn("all 60000 pixels are what the CPU finds", ended.stdout)
 
     def test_camera_forgets_no_sync(self):
         self.expect_bounced(self.demo("--camera", "--size", "320x180", "--frames", "10"))
+        # a frame that was not synced for the coprocessor would come back as the black of before
+        width, height, before = self.read("out-before.png")
+        self.assertGreater(len(set(before)), 4)
+        self.assertEqual(pngs.edges(before, width, height), self.read("out-after.png")[2])
 
     def test_demo_is_refused_without_the_switch(self):
         ended = self.demo("--input", "/share/in.png", allow="")
