@@ -14,6 +14,7 @@ LONG = 1800  # seconds that a busy machine may take
 FUZZ = "20" if soc.DEBUG else "10"  # seconds
 LIVES = "1" if soc.DEBUG else "2"
 CRASHES = "30" if soc.DEBUG else "100"
+SESSIONS = "10" if soc.DEBUG else "100"
 
 
 class Death(soc.TestCase):
@@ -45,6 +46,15 @@ class Death(soc.TestCase):
         self.assertIn(f"{CRASHES} lives ended", ended.stdout)
         self.assertEqual(ended.stderr.count("the coprocessor exited with code 70"),
                          int(CRASHES) // 2)
+
+    def test_message_of_a_former_life_is_refused_in_the_next(self):
+        ended = self.expect_no_report("death-sessions", SESSIONS, seconds=LONG)
+        self.assertIn(f"{SESSIONS} sessions ended with their coprocessor, "
+                      f"{int(SESSIONS) - 1} old messages refused", ended.stdout)
+
+    def test_driver_that_is_unbound_under_load_comes_back(self):
+        ended = self.expect_no_report("death-unbind", "10", seconds=LONG)
+        self.assertIn("unbound 10 times under load", ended.stdout)
 
     @unittest.skipUnless(soc.DEBUG, "needs the debugging kernel")
     def test_call_whose_allocation_fails_leaves_all_as_it_was(self):

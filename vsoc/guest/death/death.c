@@ -19,6 +19,8 @@
 #include <linux/dma-heap.h>
 
 #define TRY_EVERY_US 2000
+#define PATH	     64u
+#define REMOTES	     64
 
 int death_fail(const char *format, ...)
 {
@@ -80,13 +82,41 @@ int death_write(const char *path, const char *text)
 	return error;
 }
 
+/* A file of the one remote processor; it has another number when a former one is still in use. */
+static const char *remoteproc(const char *form, char *path)
+{
+	char state[PATH];
+
+	for (int i = 0; i < REMOTES; i++) {
+		snprintf(state, sizeof(state), "/sys/class/remoteproc/remoteproc%d/state", i);
+		snprintf(path, PATH, form, i);
+		if (!access(state, F_OK))
+			break;
+	}
+	return path;
+}
+
+static void read_state(char *text, size_t size)
+{
+	char path[PATH];
+
+	death_read(remoteproc("/sys/class/remoteproc/remoteproc%d/state", path), text, size);
+}
+
+static int write_state(const char *text)
+{
+	char path[PATH];
+
+	return death_write(remoteproc("/sys/class/remoteproc/remoteproc%d/state", path), text);
+}
+
 int death_wait_state(const char *state)
 {
 	uint64_t deadline = death_now() + DEATH_WAIT_MS;
 	char text[32];
 
 	for (;;) {
-		death_read(DEATH_STATE, text, sizeof(text));
+		read_state(text, sizeof(text));
 		if (!strcmp(text, state))
 			return 0;
 		if (death_now() > deadline)
@@ -97,7 +127,7 @@ int death_wait_state(const char *state)
 
 int death_switch(const char *command)
 {
-	int error = death_write(DEATH_STATE, command);
+	int error = write_state(command);
 
 	return error ? death_fail("%s: %s", command, strerror(-error)) : 0;
 }
@@ -108,11 +138,11 @@ int death_switch_off(void)
 	char text[32];
 
 	for (;;) {
-		death_read(DEATH_STATE, text, sizeof(text));
+		read_state(text, sizeof(text));
 		if (!strcmp(text, "offline"))
 			return 0;
 		/* one that is detached is attached again before: only then can it be stopped */
-		death_write(DEATH_STATE, strcmp(text, "detached") ? "stop" : "start");
+		write_state(strcmp(text, "detached") ? "stop" : "start");
 		if (death_now() > deadline)
 			return death_fail("the coprocessor stays %s", text);
 		usleep(TRY_EVERY_US);
@@ -128,7 +158,9 @@ int death_open_device(void)
 
 int death_open_remote(int device)
 {
-	struct amphora_remote remote = {.proof = open(DEATH_RPROC, O_RDWR | O_CLOEXEC)};
+	char path[PATH];
+	struct amphora_remote remote = {
+		.proof = open(remoteproc("/dev/remoteproc%d", path), O_RDWR | O_CLOEXEC)};
 	int error;
 
 	if (remote.proof < 0)
