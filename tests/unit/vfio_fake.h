@@ -117,7 +117,7 @@ static inline void fake_init(void)
 		.range_count = 2,
 		.ranges = {{0, 0x7ffffff}, {0x8100000, UINT64_MAX}},
 	};
-	strcpy(fake.root, "/tmp/amphora-vfio-XXXXXX");
+	strcpy(fake.root, "/tmp/fake-vfio-XXXXXX");
 	assert_non_null(mkdtemp(fake.root));
 	snprintf(fake.sysfs, sizeof(fake.sysfs), "%s/sys", fake.root);
 	snprintf(fake.dev, sizeof(fake.dev), "%s/dev/vfio", fake.root);
