@@ -4,8 +4,8 @@
  *
  * It ends well when it is released: the other side has acknowledged. Closed without that it stays
  * mapped, in quarantine, until the remote processor is proved off. While it is mapped it is on the
- * remote's list, which holds a reference, and it holds the module, so that an rmmod can't free memory
- * that is being written.
+ * remote's list, which holds a reference, and it holds the module, so that an rmmod can't free
+ * memory that is being written.
  */
 #include <linux/cred.h>
 #include <linux/dma-resv.h>
@@ -73,8 +73,8 @@ static int begin(struct amphora_attachment *attachment,
 	if (ret)
 		goto fail;
 	/*
-	 * Without rproc->lock, which a stop may hold while it waits for who calls this: the state is
-	 * RUNNING before `alive` ends, and `alive` begins before the state is RUNNING.
+	 * Without rproc->lock, which a stop may hold while it waits for who calls this: the state
+	 * is RUNNING before `alive` ends, and `alive` begins before the state is RUNNING.
 	 */
 	if (remote->gone)
 		ret = -ENODEV;
@@ -178,8 +178,9 @@ int amphora_attachment_sync(struct amphora_attachment *attachment, u64 offset, u
 /* --- the end --- */
 
 /*
- * Unmaps one, of which the other side is done or proved off; under remote->lock. Coherent memory waits
- * for its last user mapping, which the file outlives. The caller may have no reference afterwards.
+ * Unmaps one, of which the other side is done or proved off; under remote->lock. Coherent memory
+ * waits for its last user mapping, which the file outlives. The caller may have no reference
+ * afterwards.
  */
 static void end(struct amphora_attachment *attachment)
 {
@@ -253,8 +254,7 @@ void amphora_attachments_revoke(struct amphora_processor *remote)
 {
 	struct amphora_attachment *attachment;
 
-	list_for_each_entry(attachment, &remote->attachments, node)
-	{
+	list_for_each_entry (attachment, &remote->attachments, node) {
 		WRITE_ONCE(attachment->revoked, true);
 		wake_up_all(&attachment->wait);
 	}
@@ -265,8 +265,7 @@ void amphora_attachments_free(struct amphora_processor *remote)
 {
 	struct amphora_attachment *attachment, *next;
 
-	list_for_each_entry_safe(attachment, next, &remote->attachments, node)
-	{
+	list_for_each_entry_safe (attachment, next, &remote->attachments, node) {
 		WRITE_ONCE(attachment->proved, true);
 		end(attachment);
 	}

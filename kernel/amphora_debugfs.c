@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * /sys/kernel/debug/amphora/attachments: what each remote processor reaches, whose it is, and what of
- * it is in quarantine. For people and tests; the format is no interface.
+ * /sys/kernel/debug/amphora/attachments: what each remote processor reaches, whose it is, and what
+ * of it is in quarantine. For people and tests; the format is no interface.
  */
 #include <linux/cred.h>
 #include <linux/debugfs.h>
@@ -52,8 +52,7 @@ static void show_remote(struct amphora_processor *remote, void *data)
 	struct seq_file *out = data;
 	u64 attached = 0, quarantine = 0;
 
-	list_for_each_entry(attachment, &remote->attachments, node)
-	{
+	list_for_each_entry (attachment, &remote->attachments, node) {
 		attached += attachment->size;
 		if (attachment->quarantined)
 			quarantine += attachment->size;
@@ -64,7 +63,7 @@ static void show_remote(struct amphora_processor *remote, void *data)
 	if (!list_empty(&remote->attachments))
 		seq_printf(out, "  %-10s %12s %8s %-6s %6s %6s %7s %-16s %s\n", "state", "bytes",
 			   "segments", "device", "boot", "uid", "pid", "command", "memory");
-	list_for_each_entry(attachment, &remote->attachments, node)
+	list_for_each_entry (attachment, &remote->attachments, node)
 		show_attachment(out, attachment);
 }
 

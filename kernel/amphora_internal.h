@@ -36,8 +36,8 @@ struct iova;
 struct amphora_user;
 
 /*
- * One remote processor: made when it is first named, there until its driver is unbound or the module
- * goes. File descriptors and attachments hold references to the structure.
+ * One remote processor: made when it is first named, there until its driver is unbound or the
+ * module goes. File descriptors and attachments hold references to the structure.
  */
 struct amphora_processor {
 	struct kref ref;

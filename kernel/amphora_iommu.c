@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Remote processors with an IOMMU domain of their own, which remoteproc makes and fills with what the
- * firmware's resource table asks for. What is attached is mapped into that domain too, at one address
- * for the whole buffer, which the module chooses beside all that. The IOMMU holds the remote processor
- * to it, and to reading or writing it.
+ * Remote processors with an IOMMU domain of their own, which remoteproc makes and fills with what
+ * the firmware's resource table asks for. What is attached is mapped into that domain too, at one
+ * address for the whole buffer, which the module chooses beside all that. The IOMMU holds the
+ * remote processor to it, and to reading or writing it.
  *
  * The domain goes when the life ends, also by a detach; what is mapped is unmapped before. Then the
  * remote processor is cut off from it, which is as good as off.
@@ -52,29 +52,46 @@ static int reserve(struct amphora_iommu *iommu, u64 address, u64 length)
 		       : -ENOMEM;
 }
 
-/* What the firmware has there, and what the IOMMU can't translate. */
-static int reserve_all(struct amphora_iommu *iommu, struct rproc *rproc)
+/* What the IOMMU doesn't translate. */
+static int reserve_windows(struct amphora_iommu *iommu, struct device *dev)
 {
-	struct iommu_resv_region *region;
-	struct rproc_mem_entry *entry;
+	struct iommu_group *group = iommu_group_get(dev);
+	struct iommu_resv_region *region, *next;
 	LIST_HEAD(regions);
+	int ret;
+
+	if (!group)
+		return -ENODEV;
+	ret = iommu_get_group_resv_regions(group, &regions);
+	iommu_group_put(group);
+	list_for_each_entry_safe (region, next, &regions, list) {
+		if (!ret)
+			ret = reserve(iommu, region->start, region->length);
+		list_del(&region->list);
+		kfree(region);
+	}
+	return ret;
+}
+
+/* What the firmware has there. Under rproc->lock. */
+static int reserve_firmware(struct amphora_iommu *iommu, struct rproc *rproc)
+{
+	struct rproc_mem_entry *entry;
 	int ret = 0;
 
-	list_for_each_entry(entry, &rproc->carveouts,
-			    node) if (!ret && entry->da != FW_RSC_ADDR_ANY)
-		ret = reserve(iommu, entry->da, entry->len);
-	list_for_each_entry(entry, &rproc->mappings, node) if (!ret)
-		ret = reserve(iommu, entry->da, entry->len);
-	iommu_get_resv_regions(rproc->dev.parent, &regions);
-	list_for_each_entry(region, &regions, list) if (!ret)
-		ret = reserve(iommu, region->start, region->length);
-	iommu_put_resv_regions(rproc->dev.parent, &regions);
+	list_for_each_entry (entry, &rproc->carveouts, node)
+		if (!ret && entry->da != FW_RSC_ADDR_ANY)
+			ret = reserve(iommu, entry->da, entry->len);
+	list_for_each_entry (entry, &rproc->mappings, node)
+		if (!ret)
+			ret = reserve(iommu, entry->da, entry->len);
 	return ret;
 }
 
 /*
  * A life begins. Under rproc->lock, for its lists, and remote->lock. 0 also where there's no such
- * domain. -EOPNOTSUPP: the DMA API's own addresses are an IOMMU's, so that no page can be found by them.
+ * domain. -EOPNOTSUPP: the DMA API's own addresses are an IOMMU's, so that no page can be found by
+ * them.
  */
 int amphora_iommu_begin(struct amphora_processor *remote)
 {
@@ -103,7 +120,9 @@ int amphora_iommu_begin(struct amphora_processor *remote)
 	first = max_t(u64, domain->geometry.aperture_start / granule, 1); /* not 0 */
 	init_iova_domain(&iommu->addresses, granule, first);
 	iommu->last = (end - granule + 1) / granule;
-	ret = reserve_all(iommu, rproc);
+	ret = reserve_firmware(iommu, rproc);
+	if (!ret)
+		ret = reserve_windows(iommu, remote->dev);
 	if (ret)
 		goto put;
 	remote->iommu = iommu;
@@ -151,8 +170,9 @@ static int map_segments(struct amphora_attachment *attachment, u64 iova, int fla
 }
 
 /*
- * Maps what the DMA API has mapped into the domain, if there is one; afterwards the attachment has one
- * segment. Under remote->lock. -ERANGE: no address is left, or a piece isn't whole pages of the IOMMU.
+ * Maps what the DMA API has mapped into the domain, if there is one; afterwards the attachment has
+ * one segment. Under remote->lock. -ERANGE: no address is left, or a piece isn't whole pages of the
+ * IOMMU.
  */
 int amphora_iommu_map(struct amphora_attachment *attachment)
 {
@@ -186,7 +206,7 @@ int amphora_iommu_map(struct amphora_attachment *attachment)
 	return 0;
 }
 
-/* Cuts the remote processor off from it, before the pages are anybody else's. Under remote->lock. */
+/* Cuts the remote processor off from it, while the pages are nobody else's. Under remote->lock. */
 void amphora_iommu_unmap(struct amphora_attachment *attachment)
 {
 	struct amphora_iommu *iommu = attachment->remote->iommu;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The module amphora, and /dev/amphora: where user space shows an open file of a remote processor and
- * gets a file descriptor through which to share memory with it. See <linux/amphora.h>.
+ * The module amphora, and /dev/amphora: where user space shows an open file of a remote processor
+ * and gets a file descriptor through which to share memory with it. See <linux/amphora.h>.
  */
 #include <linux/file.h>
 #include <linux/fs.h>
@@ -10,6 +10,16 @@
 #include <linux/uaccess.h>
 
 #include "amphora_internal.h"
+
+/* The same for 32-bit and 64-bit programs, for good. */
+static_assert(sizeof(struct amphora_remote_info) == 112);
+static_assert(sizeof(struct amphora_rpmsg) == 136);
+static_assert(sizeof(struct amphora_rpmsg_list) == 16);
+static_assert(sizeof(struct amphora_attach) == 16);
+static_assert(sizeof(struct amphora_coherent) == 16);
+static_assert(sizeof(struct amphora_attachment_info) == 32);
+static_assert(sizeof(struct amphora_segments) == 16);
+static_assert(sizeof(struct amphora_sync) == 24);
 
 static long get_version(void __user *to)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The mapping of a dma-buf for a remote processor: by the DMA API of its device, so with the address
- * offsets and limits of its bus. Knows nothing of lives; its callers hold the locks.
+ * The mapping of a dma-buf for a remote processor: by the DMA API of its device, so with the
+ * address offsets and limits of its bus. Knows nothing of lives; its callers hold the locks.
  */
 #include <linux/bitops.h>
 #include <linux/dma-direct.h>
@@ -125,8 +125,7 @@ static int read_table(struct amphora_attachment *attachment, struct sg_table *ta
 	unsigned int i;
 	int ret;
 
-	for_each_sgtable_dma_sg(table, sg, i)
-	{
+	for_each_sgtable_dma_sg (table, sg, i) {
 		u64 length = min_t(u64, sg_dma_len(sg), attachment->size - offset);
 
 		if (!length)
@@ -232,9 +231,9 @@ static u32 find_piece(const struct amphora_attachment *attachment, u64 offset)
 }
 
 /*
- * Cache maintenance for a range, which the caller has checked; with attachment->lock held. The DMA API
- * takes a range of what it has mapped as one; but behind an IOMMU that may be several places in memory,
- * and it follows the address of the first only: so there by pages.
+ * Cache maintenance for a range, which the caller has checked; with attachment->lock held. The DMA
+ * API takes a range of what it has mapped as one; but behind an IOMMU that may be several places in
+ * memory, and it follows the address of the first only: so there by pages.
  */
 void amphora_sync(struct amphora_attachment *attachment, u64 offset, u64 length, u32 flags)
 {

@@ -5,8 +5,8 @@
  *
  * A character device's file holds its device. That device leads to the remote processor by its
  * parents; but a device holds its parent only until it is unregistered, which may happen at any
- * moment. So every step up is made where the device can't get that far: a device of a class under the
- * lock of the class, one of a bus under its own lock while a driver is bound.
+ * moment. So every step up is made where the device can't get that far: a device of a class under
+ * the lock of the class, one of a bus under its own lock while a driver is bound.
  */
 #include <linux/cdev.h>
 #include <linux/file.h>
@@ -38,9 +38,9 @@ static int look_at_device(AMPHORA_CLASS_ARGUMENTS)
 }
 
 /*
- * Whether a device is registered in its class; and if so its parent, with a reference. A class calls
- * a new interface for each of its devices, under the lock that a device must take to leave it, while
- * it still holds its parent.
+ * Whether a device is registered in its class; and if so its parent, with a reference. A class
+ * calls a new interface for each of its devices, under the lock that a device must take to leave
+ * it, while it still holds its parent.
  */
 bool amphora_class_has(struct device *dev, struct device **parent)
 {
@@ -80,25 +80,25 @@ static struct device *get_parent(struct device *dev)
 /* --- what a device is --- */
 
 /*
- * The remote processor that a device is, or NULL. remoteproc doesn't export its type of devices: it is
- * asked about the parent of a child, neither of which exists.
+ * The remote processor that a device is, or NULL. remoteproc doesn't export its type of devices: it
+ * is asked about the parent of a child, both of which are made up for it.
  */
 static struct rproc *to_remote(struct device *dev)
 {
-	struct device *family;
-	bool is_remote;
+	static DEFINE_MUTEX(family_lock);
+	static struct device parent, child; /* under it */
 
 	if (!dev->type)
 		return NULL;
 	if (dev->type != READ_ONCE(remote_type)) {
-		family = kcalloc(2, sizeof(*family), GFP_KERNEL);
-		if (!family)
-			return NULL;
-		family[0].type = dev->type;
-		family[0].driver_data = family;
-		family[1].parent = &family[0];
-		is_remote = rproc_get_by_child(&family[1]);
-		kfree(family);
+		bool is_remote;
+
+		mutex_lock(&family_lock);
+		parent.type = dev->type;
+		parent.driver_data = &parent;
+		child.parent = &parent;
+		is_remote = rproc_get_by_child(&child);
+		mutex_unlock(&family_lock);
 		if (!is_remote)
 			return NULL;
 		WRITE_ONCE(remote_type, dev->type);

@@ -3,8 +3,8 @@
  * How much memory each user has where it could end up in quarantine.
  *
  * What is attached is charged to who attached it, from then on until it is unmapped: a process can
- * die at any time, and then all that it has attached goes into quarantine. So a user never holds more
- * there than the limit, however it dies. Attachments of kernel drivers are charged to nobody.
+ * die at any time, and then all that it has attached goes into quarantine. So a user never holds
+ * more there than the limit, however it dies. Attachments of kernel drivers are charged to nobody.
  */
 #include <linux/mm.h>
 #include <linux/moduleparam.h>
@@ -41,7 +41,9 @@ static struct amphora_user *look_up(kuid_t uid)
 {
 	struct amphora_user *user;
 
-	list_for_each_entry(user, &users, node) if (uid_eq(user->uid, uid)) return user;
+	list_for_each_entry (user, &users, node)
+		if (uid_eq(user->uid, uid))
+			return user;
 	return NULL;
 }
 

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A remote processor and its lives: when one starts, when it ends, and when its end has been proved.
+ * A remote processor and its lives: when one starts, when it ends, and when its end has been
+ * proved.
  *
- * The remoteproc core tells a sub-device of each start and end. Its .stop comes before the power goes
- * off, so it only revokes. Its .unprepare comes after ops->stop has succeeded; but also after
- * ops->detach has, with the remote processor alive. Which of the two it was is known at once if there
- * can have been no detach, and otherwise from the state that the core sets next: a work item looks, or
- * the start of the next life. What is not proved off stays mapped.
+ * The remoteproc core tells a sub-device of each start and end. Its .stop comes before the power
+ * goes off, so it only revokes. Its .unprepare comes after ops->stop has succeeded; but also after
+ * ops->detach has, with the remote processor alive. Which of the two it was is known at once if
+ * there can have been no detach, and otherwise from the state that the core sets next: a work item
+ * looks, or the start of the next life. What is not proved off stays mapped.
  */
 #include <linux/delay.h>
 #include <linux/device.h>
@@ -101,9 +102,9 @@ static void stop(struct rproc_subdev *subdev, bool crashed)
 }
 
 /*
- * Whether an .unprepare that is called now means that ops->stop has succeeded. In these states there
- * is no detach: it starts from ATTACHED, or in a recovery by attaching, which passes no crash to .stop.
- * A start that fails comes by as well, OFFLINE or DETACHED: then nothing is proved.
+ * Whether an .unprepare that is called now means that ops->stop has succeeded. In these states
+ * there is no detach: it starts from ATTACHED, or in a recovery by attaching, which passes no crash
+ * to .stop. A start that fails comes by as well, OFFLINE or DETACHED: then nothing is proved.
  */
 static bool is_proved_off(const struct amphora_processor *remote)
 {
@@ -159,8 +160,8 @@ static void look(struct work_struct *work)
 
 /*
  * Its driver goes, after it has tried to stop it; the DMA configuration is still there, and soon no
- * more. So what is not proved off now is never unmapped: it stays as it is until Linux is booted anew.
- * Called under the lock of the class: it must not wait for rproc->lock.
+ * more. So what is not proved off now is never unmapped: it stays as it is until Linux is booted
+ * anew. Called under the lock of the class: it must not wait for rproc->lock.
  */
 static void end_remote(struct amphora_processor *remote)
 {
@@ -192,7 +193,9 @@ static void forget(const struct device *dev)
 	struct amphora_processor *remote, *found = NULL;
 
 	mutex_lock(&remotes_lock);
-	list_for_each_entry(remote, &remotes, node) if (&remote->rproc->dev == dev) found = remote;
+	list_for_each_entry (remote, &remotes, node)
+		if (&remote->rproc->dev == dev)
+			found = remote;
 	if (found)
 		list_del(&found->node);
 	mutex_unlock(&remotes_lock);
@@ -232,8 +235,7 @@ static struct amphora_processor *find_remote(const struct rproc *rproc)
 {
 	struct amphora_processor *remote;
 
-	list_for_each_entry(remote, &remotes, node)
-	{
+	list_for_each_entry (remote, &remotes, node) {
 		if (remote->rproc == rproc) {
 			kref_get(&remote->ref);
 			return remote;
@@ -243,8 +245,8 @@ static struct amphora_processor *find_remote(const struct rproc *rproc)
 }
 
 /*
- * A driver's probe may run on behalf of a thread that rproc->lock's owner waits for: it waits a while
- * only. -EINTR, -EBUSY.
+ * A driver's probe may run on behalf of a thread that rproc->lock's owner waits for: it waits a
+ * while only. -EINTR, -EBUSY.
  */
 static int lock_rproc(struct rproc *rproc, bool patient)
 {
@@ -356,8 +358,8 @@ static struct amphora_processor *add_remote(struct rproc *rproc, struct device *
 }
 
 /*
- * The structure of a remote processor, with a reference. Takes over the references to rproc->dev and
- * to the device that its memory is mapped for. `patient`: may wait for a start or stop to end.
+ * The structure of a remote processor, with a reference. Takes over the references to rproc->dev
+ * and to the device that its memory is mapped for. `patient`: may wait for a start or stop to end.
  * -EINTR, -EBUSY, -ENOMEM, -ENODEV.
  */
 struct amphora_processor *amphora_remote_get(struct rproc *rproc, struct device *dma_device,
@@ -378,8 +380,8 @@ struct amphora_processor *amphora_remote_get(struct rproc *rproc, struct device 
 /* --- all of them --- */
 
 /*
- * enum amphora_state; under remote->lock. Without rproc->lock: where the state changes just now, it is
- * the old one or the new.
+ * enum amphora_state; under remote->lock. Without rproc->lock: where the state changes just now, it
+ * is the old one or the new.
  */
 u32 amphora_remote_state(const struct amphora_processor *remote)
 {
@@ -407,8 +409,7 @@ void amphora_remote_each(void (*show)(struct amphora_processor *remote, void *da
 	struct amphora_processor *remote;
 
 	mutex_lock(&remotes_lock);
-	list_for_each_entry(remote, &remotes, node)
-	{
+	list_for_each_entry (remote, &remotes, node) {
 		mutex_lock(&remote->lock);
 		show(remote, data);
 		mutex_unlock(&remote->lock);

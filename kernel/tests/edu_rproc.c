@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A remote processor behind an IOMMU, for tests in the virtual SoC: QEMU's edu device, which does DMA
- * of up to 2 KiB at the address that it is told, as a remoteproc with a domain of its own. It runs no
- * code. Its attribute `dma` takes "read ADDRESS" and "write ADDRESS": a device address, in hex.
+ * A remote processor behind an IOMMU, for tests in the virtual SoC: QEMU's edu device, which does
+ * DMA of up to 2 KiB at the address that it is told, as a remoteproc with a domain of its own. It
+ * runs no code. Its attribute `dma` takes "read ADDRESS" and "write ADDRESS": a device address, in
+ * hex.
  */
 #include <linux/delay.h>
 #include <linux/dma-mapping.h>
@@ -104,6 +105,7 @@ static int edu_probe(struct pci_dev *pci, const struct pci_device_id *id)
 		ret = dma_set_mask_and_coherent(dev, DMA_BIT_MASK(32));
 	if (ret)
 		return ret;
+	dma_set_max_seg_size(dev, UINT_MAX); /* the IOMMU makes one of all */
 	pci_set_master(pci);
 	rproc = devm_rproc_alloc(dev, "edu", &edu_ops, "vsoc.elf", sizeof(*edu));
 	if (!rproc)

@@ -5,9 +5,9 @@
  * attaches a dma-buf to it, tells the other side the segments, hands ranges over, and releases the
  * attachment when the other side has acknowledged.
  *
- * All functions may sleep. Those that begin something are not for callbacks of RPMsg, nor for .probe:
- * from the core's view the remote processor may not be running there yet. Call them from a work item,
- * which .remove cancels. All others may be called from .remove too.
+ * All functions may sleep. Those that begin something are not for callbacks of RPMsg, nor for
+ * .probe: from the core's view the remote processor may not be running there yet. Call them from a
+ * work item, which .remove cancels. All others may be called from .remove too.
  */
 #ifndef _LINUX_AMPHORA_H
 #define _LINUX_AMPHORA_H
@@ -25,7 +25,8 @@ struct rproc;
  * amphora_get_by_rpmsg() - the remote processor that an RPMsg device lives on
  * @rpdev: a device that a driver is bound to, and stays so for the time of the call
  *
- * Return: it, with a reference for amphora_put(); -ENODEV (on no remote processor, or that one goes),
+ * Return: it, with a reference for amphora_put(); -ENODEV (on no remote processor, or that one
+ * goes),
  * -EBUSY (it is being started or stopped, for two seconds now), -EINTR, -ENOMEM.
  */
 struct amphora_processor *amphora_get_by_rpmsg(struct rpmsg_device *rpdev);
@@ -79,8 +80,8 @@ void *amphora_memory(const struct amphora_attachment *attachment);
 /**
  * amphora_segments() - where the remote processor sees an attachment
  * @attachment: not closed yet
- * @list: device address and length in bytes of each, in order: together the whole buffer; valid until
- *	the attachment is closed
+ * @list: device address and length in bytes of each, in order: together the whole buffer; valid
+ *	until the attachment is closed
  *
  * Return: how many there are.
  */
@@ -93,7 +94,8 @@ u32 amphora_segments(const struct amphora_attachment *attachment,
  * @offset: bytes
  * @length: bytes; both whole cache lines where the remote processor is not coherent
  *
- * Return: 0; -EINVAL (empty, outside of the buffer, not whole lines), -ESTALE (revoked or released),
+ * Return: 0; -EINVAL (empty, outside of the buffer, not whole lines), -ESTALE (revoked or
+ * released),
  * -EINTR (the calling process is being killed).
  */
 int amphora_sync_for_device(struct amphora_attachment *attachment, u64 offset, u64 length);

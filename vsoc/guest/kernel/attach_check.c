@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * attach-check: /dev/amphora does what <linux/amphora.h> says, call by call, with the probe firmware
- * as the other side. usage: attach-check [CHECK]
+ * attach-check: /dev/amphora does what <linux/amphora.h> says, call by call, with the probe
+ * firmware as the other side. usage: attach-check [CHECK]
  */
 #include <fcntl.h>
 #include <poll.h>

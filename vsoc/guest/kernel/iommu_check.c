@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * iommu-check: a remote processor with an IOMMU domain of its own: QEMU's edu device, by the driver
- * kernel/tests/edu_rproc.c, behind the SMMU. What is attached it reaches, at addresses of its own, in
- * the directions that were said, and no longer than until the release or the stop.
- * With amphora vsoc --edu --iommu=smmuv3 --append=iommu.passthrough=1.
+ * kernel/tests/edu_rproc.c, behind the SMMU. What is attached it reaches, at addresses of its own,
+ * in the directions that were said, and no longer than until the release or the stop. With amphora
+ * vsoc --edu --iommu=smmuv3 --append=iommu.passthrough=1.
  */
 #include <fcntl.h>
 #include <glob.h>

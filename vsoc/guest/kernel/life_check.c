@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * life-check: what the ends of a remote processor's life prove, and what not: a detach, which it
- * survives, and its driver's unbinding. With a coprocessor that ran before Linux (amphora vsoc --early).
- * usage: life-check [CHECK]
+ * survives, and its driver's unbinding. With a coprocessor that ran before Linux (amphora vsoc
+ * --early). usage: life-check [CHECK]
  */
 #include <fcntl.h>
 #include <poll.h>
@@ -89,7 +89,7 @@ static void detach_frees_nothing(void)
 	close(remote);
 }
 
-/* What the stop of a remote processor that was attached to has proved is seen by the next start too. */
+/* A start at once after the stop sees what that has proved, however late a thread would look. */
 static void start_after_a_stop_has_nothing_of_the_last_life(void)
 {
 	int remote = module_open_remote();

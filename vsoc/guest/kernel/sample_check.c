@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * sample-check: the sample driver shares its buffer with the coprocessor from inside the kernel, and
- * leaves nothing behind; also when the coprocessor is stopped in the middle, or hangs.
- * usage: sample-check [CHECK]
+ * sample-check: the sample driver shares its buffer with the coprocessor from inside the kernel,
+ * and leaves nothing behind; also when the coprocessor is stopped in the middle, or hangs. usage:
+ * sample-check [CHECK]
  */
 #include <dirent.h>
 #include <errno.h>
@@ -93,8 +93,8 @@ static void stop_in_the_middle_leaves_nothing(void)
 }
 
 /*
- * Nobody answers: what the driver has attached stays until the stop, and with it the modules that have
- * mapped it and that would free it.
+ * Nobody answers: what the driver has attached stays until the stop, and with it the modules that
+ * have mapped it and that would free it.
  */
 static void buffer_of_a_remote_that_hangs_is_kept(void)
 {
@@ -102,7 +102,7 @@ static void buffer_of_a_remote_that_hangs_is_kept(void)
 	struct probe probe;
 	char result[RESULT];
 
-	/* RPMsg gives a service a local address when a driver first binds to it, for its life: a new one */
+	/* RPMsg gives a service its local address when a driver first binds to it: a new service */
 	EXPECT_EQUAL(remote_switch("stop"), 0);
 	EXPECT_EQUAL(remote_switch("start"), 0);
 	EXPECT_EQUAL(probe_open(&probe), 0);

@@ -9,17 +9,18 @@
  *                  AMPHORA_IOC_COHERENT make an
  *   attachment     one buffer that it reaches, under its own (device) addresses
  *
- * An attachment belongs to one life (boot) of the remote processor. When that life ends it is revoked:
- * the buffer is no longer mapped, poll() says EPOLLHUP, and every call but AMPHORA_IOC_INFO is
- * -ESTALE. The buffer itself is a dma-buf and lives on.
+ * An attachment belongs to one life (boot) of the remote processor. When that life begins to end it
+ * is revoked: poll() says EPOLLHUP, and every call but AMPHORA_IOC_INFO is -ESTALE. The memory is
+ * unmapped when the end is proved (AMPHORA_ATTACHMENT_PROVED). The buffer itself is a dma-buf and lives
+ * on.
  *
  * The kernel does not see when the remote processor is done with a buffer. AMPHORA_IOC_RELEASE says
- * so: call it when the other side has acknowledged. A close() without it, of the last copy of the fd,
- * leaves the buffer mapped, in quarantine, until the remote processor's stop operation has succeeded;
- * a remoteproc detach leaves it running, and frees nothing.
+ * so: call it when the other side has acknowledged. A close() without it, of the last copy of the
+ * fd, leaves the buffer mapped, in quarantine, until the remote processor's stop operation has
+ * succeeded; a remoteproc detach leaves it running, and frees nothing.
  *
- * All structures are the same for 32-bit and 64-bit programs. Reserved members and unknown flags must
- * be 0. Results are written only when a call returns 0. Each call reads its argument once.
+ * All structures are the same for 32-bit and 64-bit programs. Reserved members and unknown flags
+ * must be 0. Results are written only when a call returns 0. Each call reads its argument once.
  */
 #ifndef _UAPI_LINUX_AMPHORA_H
 #define _UAPI_LINUX_AMPHORA_H
@@ -43,10 +44,10 @@ struct amphora_version {
 };
 
 /*
- * proof: an open /dev/remoteprocN, or an open /dev/rpmsgN (or /dev/rpmsg_ctrlN) that lives on it. Only
- * looked at: it may be closed afterwards. Waits while it is being started or stopped. Returns 0; -EBADF
- * (no such fd), -EINVAL (flags), -ENODEV (not one of these, or it or its remote processor is going
- * away), -EINTR, -EMFILE, -ENOMEM, -EFAULT.
+ * proof: an open /dev/remoteprocN, or an open /dev/rpmsgN (or /dev/rpmsg_ctrlN) that lives on it.
+ * Only looked at: it may be closed afterwards. Waits while it is being started or stopped. Returns
+ * 0; -EBADF (no such fd), -EINVAL (flags), -ENODEV (not one of these, or it or its remote processor
+ * is going away), -EINTR, -EMFILE, -ENOMEM, -EFAULT.
  */
 struct amphora_remote {
 	__s32 proof;
@@ -59,8 +60,8 @@ struct amphora_remote {
 #define AMPHORA_IOC_REMOTE  _IOWR(0xA8, 0x01, struct amphora_remote)
 
 /* --- a remote ---
- * poll(): EPOLLPRI when it has started or stopped since the last AMPHORA_IOC_REMOTE_INFO of this fd;
- * EPOLLHUP when its driver is gone for good.
+ * poll(): EPOLLPRI when it has started or stopped since the last AMPHORA_IOC_REMOTE_INFO of this
+ * fd; EPOLLHUP when its driver is gone for good.
  */
 
 enum amphora_state {
@@ -108,10 +109,10 @@ struct amphora_rpmsg_list {
  * It waits for the buffer's fences. Returns 0; -EBADF, -EINVAL (no dma-buf; direction; flags),
  * -ENOTCONN (not running), -ENODEV (gone), -EACCES (the dma-buf fd is read-only and the direction
  * writes, or the other way round), -ERANGE (a part of the buffer has no device address that fits),
- * -EREMOTEIO (it could only be reached through a bounce buffer: a copy), -EDQUOT (with it the user would
- * have more than quarantine_max attached: all of that is in quarantine when its program dies),
- * -EOPNOTSUPP (the remote processor has an IOMMU that the module can't map into),
- * -ETIMEDOUT (a fence, for ten seconds), -EINTR, -EMFILE, -ENOMEM, and the exporter's errors.
+ * -EREMOTEIO (it could only be reached through a bounce buffer: a copy), -EDQUOT (with it the user
+ * would have more than quarantine_max attached: all of that is in quarantine when its program
+ * dies), -EOPNOTSUPP (the remote processor has an IOMMU that the module can't map into), -ETIMEDOUT
+ * (a fence, for ten seconds), -EINTR, -EMFILE, -ENOMEM, -EFAULT, and the exporter's errors.
  */
 struct amphora_attach {
 	__s32 dmabuf;
@@ -158,7 +159,7 @@ struct amphora_attachment_info {
 	__u64 boots; /* the life it belongs to */
 };
 
-/* Device address and length in bytes; together the whole buffer, in order. Neighbours are merged. */
+/* Device address and length, bytes; together the whole buffer, in order. Neighbours are merged. */
 struct amphora_segment {
 	__u64 address;
 	__u64 length;
@@ -172,11 +173,11 @@ struct amphora_segments {
 };
 
 /*
- * Cache maintenance for a range: for the device before it is given away, for the CPU when it is back.
- * It works on the kernel's view of the memory, whole cache lines of it. DMA_BUF_IOCTL_SYNC is about
- * the CPU's access and does the same for the whole buffer: who uses this one needs not that one.
- * Returns 0; -EINVAL (empty, outside the buffer, not whole cache lines, flags), -ESTALE, -EINTR (being
- * killed).
+ * Cache maintenance for a range: for the device before it is given away, for the CPU when it is
+ * back. It works on the kernel's view of the memory, whole cache lines of it. DMA_BUF_IOCTL_SYNC is
+ * about the CPU's access and does the same for the whole buffer: who uses this one needs not that
+ * one. Returns 0; -EINVAL (empty, outside the buffer, not whole cache lines, flags), -ESTALE,
+ * -EINTR (being killed).
  */
 #define AMPHORA_SYNC_FOR_DEVICE (1u << 0)
 #define AMPHORA_SYNC_FOR_CPU	(1u << 1)
@@ -191,8 +192,9 @@ struct amphora_sync {
 #define AMPHORA_IOC_SEGMENTS _IOW(0xA8, 0x21, struct amphora_segments)
 #define AMPHORA_IOC_SYNC     _IOW(0xA8, 0x22, struct amphora_sync)
 /*
- * The other side has acknowledged that it is done: unmaps now. -ESTALE when it was revoked or released
- * before. Memory of AMPHORA_IOC_COHERENT is freed when the last fd and mapping of it are gone as well.
+ * The other side has acknowledged that it is done: unmaps now. -ESTALE when it was revoked or
+ * released before. Memory of AMPHORA_IOC_COHERENT is freed when the last fd and mapping of it are
+ * gone as well.
  */
 #define AMPHORA_IOC_RELEASE _IO(0xA8, 0x23)
 
