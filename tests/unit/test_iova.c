@@ -136,7 +136,8 @@ static void an_address_that_is_asked_for_is_granted_where_the_model_says(void **
 	for (uint32_t round = 0; round < 200000; round++) {
 		uint32_t usable = next_random(&seed) & 0xff, taken = next_random(&seed) & 0xff;
 		uint32_t at = next_random(&seed) % PLACES, length = 1 + next_random(&seed) % PLACES;
-		uint32_t last = next_random(&seed) % PLACES;
+		uint32_t first = (uint32_t)(next_random(&seed) % 3),
+			 last = (uint32_t)(next_random(&seed) % PLACES);
 		struct amph_iova_range within;
 		struct amph_why why = {0};
 		bool granted;
@@ -146,9 +147,9 @@ static void an_address_that_is_asked_for_is_granted_where_the_model_says(void **
 		small.space.alignment = UINT64_C(1) << next_random(&seed) % 3;
 		make_usable(&small, usable);
 		make_taken(&small, taken);
-		within = (struct amph_iova_range){0, small.base + last};
-		granted = !((small.base + at) % small.space.alignment) && at + length - 1 <= last &&
-			  fits(usable & ~taken, at, length);
+		within = (struct amph_iova_range){small.base + first, small.base + last};
+		granted = !((small.base + at) % small.space.alignment) && at >= first &&
+			  at + length - 1 <= last && fits(usable & ~taken, at, length);
 		error = amph_iova_check(&small.space, within, small.base + at, length, &why);
 		assert_int_equal(!error, granted);
 		assert_int_equal(!why.what, granted);
@@ -162,7 +163,7 @@ static void each_refusal_of_an_address_has_its_own_error(void **state)
 	struct amph_attachment taken = {.segments = &segment, .segment_count = 1};
 	const struct amph_iova_space space = {
 		.usable = usable, .count = 2, .alignment = 0x1000, .taken = &taken};
-	const struct amph_iova_range within = {0, 0xfffff};
+	const struct amph_iova_range within = {0x1000, 0xfffff};
 	const struct {
 		uint64_t iova, length;
 		int error;

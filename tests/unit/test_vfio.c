@@ -123,6 +123,10 @@ static void assert_open_refused(int error, const char *what, const char *detail)
 static void an_open_device_is_in_a_container_with_an_iommu(void **state)
 {
 	(void)state;
+	place.config.address_bits = 64;
+	assert_int_equal(open_device(), 0);
+	close_device();
+	fake.iommu_set = fake.in_container = false;
 	place.config.address_bits = 28;
 	assert_int_equal(open_device(), 0);
 	assert_true(fake.iommu_set);
@@ -205,6 +209,30 @@ static void a_platform_device_is_found_too(void **state)
 	assert_int_equal(amph_vfio_find(fake.sysfs, "fff51000.ethernet", &found, &why, detail), 0);
 	assert_int_equal(found.group, 12);
 	assert_false(found.pci);
+}
+
+static void a_platform_device_has_no_bus_mastering(void **state)
+{
+	(void)state;
+	assert_int_equal(open_device(), 0);
+	place.vfio.pci = false;
+	assert_int_equal(amph_vfio_bus_master(&place.vfio, true), -ENOTSUP);
+	assert_int_equal(amph_target_vfio_off(&place.vfio), 0);
+	assert_int_equal(fake.resets, 1);
+	close_device();
+}
+
+static void a_group_without_a_number_is_refused(void **state)
+{
+	static const char *const groups[] = {"7x", "-1", "2147483648", "x"};
+	char link[32];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
+		snprintf(link, sizeof(link), "../%s", groups[i]);
+		fake_link(FAKE_PCI "/iommu_group", link);
+		assert_open_refused(-ENODEV, "no number", FAKE_DEVICE ": vfio-pci");
+	}
 }
 
 static void the_driver_that_keeps_a_group_is_named(void **state)
@@ -353,6 +381,7 @@ static void a_buffer_that_shares_a_page_is_refused(void **state)
 	assert_int_equal(odd->shm.why.limit, PAGE);
 	whole->shm.va = (char *)whole->shm.va + 64;
 	assert_refused(attach(whole, AMPH_DEVICE_READS), -EINVAL, &whole->shm);
+	assert_non_null(strstr(whole->shm.why.what, "start on a page"));
 	whole->shm.va = (char *)whole->shm.va - 64;
 	fake.page_sizes = 0x10000; /* an IOMMU whose pages are larger than the CPU's */
 	assert_refused(attach(whole, AMPH_DEVICE_READS), -EINVAL, &whole->shm);
@@ -515,9 +544,18 @@ static void what_the_kernel_tells_of_its_iommu_is_checked(void **state)
 	fake.endless_caps = true;
 	assert_refused(attach(buffer, AMPH_DEVICE_READS), -EPROTO, &buffer->shm);
 	fake.endless_caps = false;
-	fake.too_many_ranges = true;
+	fake.claimed_ranges = 129; /* they would be in the answer, but not in what is kept */
 	assert_refused(attach(buffer, AMPH_DEVICE_READS), -EFBIG, &buffer->shm);
-	fake.too_many_ranges = false;
+	fake.claimed_ranges = UINT32_MAX;
+	assert_refused(attach(buffer, AMPH_DEVICE_READS), -EFBIG, &buffer->shm);
+	fake.claimed_ranges = 0;
+	fake.cap_offset = 4096 - 8; /* its head fits, its list does not */
+	assert_refused(attach(buffer, AMPH_DEVICE_READS), -EPROTO, &buffer->shm);
+	fake.cap_offset = 4096 - 4;
+	assert_refused(attach(buffer, AMPH_DEVICE_READS), -EPROTO, &buffer->shm);
+	fake.cap_offset = UINT32_MAX;
+	assert_refused(attach(buffer, AMPH_DEVICE_READS), -EPROTO, &buffer->shm);
+	fake.cap_offset = 0;
 	fake.no_caps = true; /* an old kernel: it refuses what can't be, at the mapping */
 	assert_int_equal(attach(buffer, AMPH_DEVICE_READS), 0);
 	detach(buffer);
@@ -674,7 +712,7 @@ static void regions_are_mapped_as_the_device_has_them(void **state)
 
 static void interrupts_arrive_at_the_eventfds_given(void **state)
 {
-	const int fds[FAKE_VECTORS + 1] = {5, 6, 7, 8, 9};
+	const int fds[FAKE_VECTORS] = {5, 6, 7, 8, 9};
 
 	(void)state;
 	assert_int_equal(open_device(), 0);
@@ -684,8 +722,17 @@ static void interrupts_arrive_at_the_eventfds_given(void **state)
 	assert_memory_equal(fake.irq_fds, fds, 3 * sizeof(int));
 	assert_int_equal(amph_vfio_irq(&place.vfio, VFIO_PCI_MSI_IRQ_INDEX, NULL, 0), 0);
 	assert_int_equal(fake.irq_flags, VFIO_IRQ_SET_ACTION_TRIGGER | VFIO_IRQ_SET_DATA_NONE);
-	assert_int_equal(amph_vfio_irq(&place.vfio, VFIO_PCI_MSI_IRQ_INDEX, fds, FAKE_VECTORS + 1),
-			 -EINVAL);
+	assert_int_equal(amph_vfio_irq(&place.vfio, VFIO_PCI_MSI_IRQ_INDEX, fds, 4), 0);
+	assert_int_equal(amph_vfio_irq(&place.vfio, VFIO_PCI_MSI_IRQ_INDEX, fds, 5), -EINVAL);
+	fake.vectors = FAKE_VECTORS;
+	assert_int_equal(
+		amph_vfio_irq(&place.vfio, VFIO_PCI_MSI_IRQ_INDEX, fds, AMPH_VFIO_VECTORS_MAX), 0);
+	assert_int_equal(
+		amph_vfio_irq(&place.vfio, VFIO_PCI_MSI_IRQ_INDEX, fds, AMPH_VFIO_VECTORS_MAX + 1),
+		-EINVAL);
+	fake.no_eventfd = true;
+	assert_int_equal(amph_vfio_irq(&place.vfio, VFIO_PCI_MSI_IRQ_INDEX, fds, 1), -ENOTSUP);
+	fake.no_eventfd = false;
 	assert_int_equal(amph_vfio_irq(&place.vfio, VFIO_PCI_INTX_IRQ_INDEX, fds, 1), -ENOTSUP);
 	assert_int_equal(amph_vfio_irq(&place.vfio, VFIO_PCI_MSIX_IRQ_INDEX, fds, 1), -ENOENT);
 	close_device();
@@ -745,6 +792,8 @@ int main(void)
 		TEST(a_device_in_vfios_unsafe_mode_is_refused),
 		TEST(a_name_that_is_no_device_is_refused),
 		TEST(a_platform_device_is_found_too),
+		TEST(a_platform_device_has_no_bus_mastering),
+		TEST(a_group_without_a_number_is_refused),
 		TEST(the_driver_that_keeps_a_group_is_named),
 		TEST(a_configuration_that_makes_no_sense_is_refused),
 		TEST(another_limit_is_found_before_anything_is_opened),

@@ -32,7 +32,7 @@
 #define FAKE_BAR_AT  0x4000u /* offsets in the device's fd */
 #define FAKE_BAR     0x1000u
 #define FAKE_CONFIG  0x8000u
-#define FAKE_VECTORS 4u
+#define FAKE_VECTORS 40u
 
 struct fake_map {
 	uint64_t iova, size;
@@ -47,7 +47,10 @@ static struct fake_kernel {
 	bool viable, in_container, iommu_set;
 	int set_container_error, set_iommu_error, device_error, map_error, unmap_error, reset_error;
 	int info_error;
-	bool unmap_short, no_caps, endless_caps, long_caps, too_many_ranges, no_reset;
+	bool unmap_short, no_caps, endless_caps, long_caps, no_reset, no_eventfd;
+	uint32_t cap_offset; /* 0: where it is */
+	uint32_t claimed_ranges; /* 0: as many as there are */
+	uint32_t vectors;
 	uint64_t page_sizes;
 	uint32_t range_count;
 	struct vfio_iova_range ranges[FAKE_RANGES];
@@ -115,6 +118,7 @@ static inline void fake_init(void)
 		.viable = true,
 		.page_sizes = 0x201000,
 		.range_count = 2,
+		.vectors = 4,
 		.ranges = {{0, 0x7ffffff}, {0x8100000, UINT64_MAX}},
 	};
 	strcpy(fake.root, "/tmp/fake-vfio-XXXXXX");
@@ -176,8 +180,14 @@ static inline int fake_info(struct vfio_iommu_type1_info *info)
 	info->flags |= VFIO_IOMMU_INFO_CAPS;
 	info->cap_offset = at;
 	other.next = fake.endless_caps ? at : at + 8;
-	if (fake.too_many_ranges)
-		head.nr_iovas = UINT32_MAX;
+	if (fake.claimed_ranges)
+		head.nr_iovas = fake.claimed_ranges;
+	if (fake.cap_offset) {
+		info->cap_offset = fake.cap_offset;
+		if (fake.cap_offset <= argsz - sizeof(head.header))
+			memcpy(bytes + fake.cap_offset, &head.header, sizeof(head.header));
+		return 0;
+	}
 	memcpy(bytes + at, &other, sizeof(other));
 	memcpy(bytes + at + 8, &head, sizeof(head));
 	memcpy(bytes + at + 8 + sizeof(head), fake.ranges, sizeof(fake.ranges));
@@ -310,10 +320,10 @@ static inline int fake_device(unsigned long request, void *argument)
 	case VFIO_DEVICE_GET_REGION_INFO:
 		return fake_region(argument);
 	case VFIO_DEVICE_GET_IRQ_INFO:
-		irq->count = irq->index == VFIO_PCI_MSI_IRQ_INDEX    ? FAKE_VECTORS
+		irq->count = irq->index == VFIO_PCI_MSI_IRQ_INDEX    ? fake.vectors
 			     : irq->index == VFIO_PCI_INTX_IRQ_INDEX ? 1
 								     : 0;
-		irq->flags = VFIO_IRQ_INFO_EVENTFD |
+		irq->flags = (fake.no_eventfd ? 0 : VFIO_IRQ_INFO_EVENTFD) |
 			     (irq->index == VFIO_PCI_INTX_IRQ_INDEX ? VFIO_IRQ_INFO_AUTOMASKED : 0);
 		return 0;
 	case VFIO_DEVICE_SET_IRQS:
