@@ -5,6 +5,8 @@
 Usage: test_death.py AMPHORA [--debug-kernel]"""
 import os
 import re
+import signal
+import subprocess
 import unittest
 
 import soc
@@ -15,6 +17,18 @@ FUZZ = "20" if soc.DEBUG else "10"  # seconds
 LIVES = "1" if soc.DEBUG else "2"
 CRASHES = "30" if soc.DEBUG else "100"
 SESSIONS = "10" if soc.DEBUG else "100"
+
+
+def coprocessors(session):
+    """The processes of that session that play the coprocessor."""
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/stat", encoding="latin-1") as file:
+                name, fields = file.read().rsplit(")", 1)
+        except OSError:
+            continue
+        if int(fields.split()[3]) == session and "(qemu-system-ris" in name:
+            yield int(pid)
 
 
 class Death(soc.TestCase):
@@ -46,6 +60,22 @@ class Death(soc.TestCase):
         self.assertIn(f"{CRASHES} lives ended", ended.stdout)
         self.assertEqual(ended.stderr.count("the coprocessor exited with code 70"),
                          int(CRASHES) // 2)
+
+    def test_coprocessor_that_is_killed_from_outside_gives_its_buffers_back(self):
+        with subprocess.Popen([soc.AMPHORA, "vsoc", *soc.DEBUG, *FIRMWARE, "--", "death-lives",
+                               "--outside", "5"], stdin=subprocess.DEVNULL, start_new_session=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                              errors="replace") as process:
+            self.addCleanup(process.kill)
+            said = []
+            for line in process.stdout:
+                said.append(line)
+                if line == "kill it\n":
+                    for pid in coprocessors(process.pid):
+                        os.kill(pid, signal.SIGKILL)
+        self.assertEqual(process.returncode, 0, said)
+        self.assertEqual(said.count("kill it\n"), 5)
+        self.assertIsNone(soc.REPORT.search("".join(said)), said)
 
     def test_message_of_a_former_life_is_refused_in_the_next(self):
         ended = self.expect_no_report("death-sessions", SESSIONS, seconds=LONG)

@@ -4,7 +4,8 @@
  * life; remoteproc recovers it. The application is told, its attachments are refused from then on, its
  * buffers come back when the power was off, and the next life gets them again. Runs inside the virtual
  * SoC with the probe firmware.
- * usage: death-lives [LIVES]
+ * usage: death-lives [--outside] [LIVES]
+ * --outside: who started it ends the coprocessor, each time it says so.
  */
 #include <errno.h>
 #include <poll.h>
@@ -146,9 +147,20 @@ static int find_hang(void)
 	return error ? death_fail(DEATH_CRASH ": %s", strerror(-error)) : 0;
 }
 
-static int end_life(bool hangs)
+enum end {
+	END_CRASH,
+	END_HANG,
+	END_OUTSIDE, /* somebody else ends it, who reads this line */
+};
+
+static int end_life(enum end end)
 {
-	if (hangs)
+	if (end == END_OUTSIDE) {
+		puts("kill it");
+		fflush(stdout);
+		return 0;
+	}
+	if (end == END_HANG)
 		return probe_end(&lives.probe, PROBE_HANG, 1) || find_hang() ? -1 : 0;
 	return probe_end(&lives.probe, PROBE_CRASH, 0);
 }
@@ -256,8 +268,9 @@ static int drop_life(void)
 	return 0;
 }
 
-static int live(uint32_t number)
+static int live(uint32_t number, bool outside)
 {
+	enum end end = number % 2 ? END_HANG : END_CRASH;
 	uint32_t seed = number + 1;
 
 	if (probe_open(&lives.probe) || give_all(seed) || wait_for_marks(seed))
@@ -269,7 +282,7 @@ static int live(uint32_t number)
 			return -1;
 		close(lives.old_endpoint);
 	}
-	if (end_life(number % 2) || expect_events())
+	if (end_life(outside ? END_OUTSIDE : end) || expect_events())
 		return -1;
 	for (int i = 0; i < BUFFERS; i++)
 		if (expect_stale(lives.attachments[i]))
@@ -296,18 +309,21 @@ static int prepare(void)
 
 int main(int count, char **arguments)
 {
-	unsigned long times = count > 1 ? strtoul(arguments[1], NULL, 10) : 100;
+	bool outside = count > 1 && !strcmp(arguments[1], "--outside");
 	uint64_t before = 0;
 	int fds = 0;
 
+	count -= outside;
+	arguments += outside;
+	unsigned long times = count > 1 ? strtoul(arguments[1], NULL, 10) : 100;
 	if (count > 2 || !times || times > 100000) {
-		fputs("usage: death-lives [LIVES]\n", stderr);
+		fputs("usage: death-lives [--outside] [LIVES]\n", stderr);
 		return 2;
 	}
 	if (prepare())
 		return 1;
 	for (uint32_t i = 0; i < times; i++) {
-		if (live(i)) {
+		if (live(i, outside)) {
 			death_fail("in life %u", i);
 			return 1;
 		}
