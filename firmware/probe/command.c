@@ -28,6 +28,7 @@ static struct {
 	struct asker asker;
 } queue[QUEUE_MAX];
 static uint64_t crash_at; /* 0: not */
+static bool ringing;
 static uint32_t queued, taken; /* free-running */
 
 static void receive(struct amph_rpmsg_endpoint *from, const void *data, uint32_t length,
@@ -117,6 +118,9 @@ static uint32_t run(const struct probe_message *message, const struct asker *ask
 	case PROBE_EXIT:
 		trace("probe: told to exit", message->argument, 0);
 		board_exit((int)(message->argument & 0xff));
+	case PROBE_RING:
+		ringing = message->argument == 1;
+		return PROBE_OK;
 	default:
 		return PROBE_UNKNOWN;
 	}
@@ -129,7 +133,7 @@ static bool is_silent(uint32_t command)
 	       command == PROBE_CRASH;
 }
 
-void command_run(void)
+bool command_run(void)
 {
 	if (crash_at && amph_time_now() >= crash_at) {
 		trace("probe: told to crash", 0, 0);
@@ -144,4 +148,7 @@ void command_run(void)
 		if (now.status || !is_silent(asker.command))
 			answer(&asker, &now);
 	}
+	for (uint32_t id = 0; id < 2 && ringing; id++)
+		board_ring(id);
+	return ringing;
 }

@@ -5,6 +5,8 @@
 #ifndef FIRMWARE_PROBE_COMMAND_H
 #define FIRMWARE_PROBE_COMMAND_H
 
+#include <stdbool.h>
+
 #include <amphora/rpmsg.h>
 
 /*
@@ -13,7 +15,7 @@
  */
 int command_start(struct amph_rpmsg *rpmsg);
 
-/* Carries out what was received. */
-void command_run(void);
+/* Carries out what was received. Returns whether there is more to do. */
+bool command_run(void);
 
 #endif

@@ -61,8 +61,8 @@ void firmware_main(void)
 		int messages = serve_link();
 		bool busy;
 
-		command_run();
-		busy = work_run();
+		busy = command_run();
+		busy = work_run() || busy;
 		if (!messages && !busy)
 			board_wait(amph_deadline(WAIT_MS));
 	}

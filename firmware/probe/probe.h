@@ -52,6 +52,7 @@ enum probe_command {
 	PROBE_HANG =
 		8, /* serves no message any more; with argument 1 it goes on scribbling; no answer */
 	PROBE_EXIT = 9, /* ends in good order with exit code `argument`; no answer */
+	PROBE_RING = 10, /* with argument 1, rings both doorbells over and over, whatever happens */
 };
 
 enum probe_status {

@@ -12,7 +12,7 @@ import soc
 
 PROBE = ("--firmware", os.path.join(soc.SHARE, "firmware/probe-riscv32-vsoc.elf"))
 WINDOW = (*PROBE, "--variant", "window")
-LARGEST = 128 << 20
+LARGEST = (32 if soc.DEBUG else 128) << 20  # KASAN takes a good part of the memory
 SECONDS = 900
 
 
@@ -40,9 +40,9 @@ class Addresses(soc.TestCase):
         self.segments("udmabuf", LARGEST, options=("--append", "udmabuf.size_limit_mb=128"))
 
     def test_buffers_of_thousands_of_segments_cross(self):
-        largest = 64 << 20
+        largest = LARGEST // 2
         found = self.segments("system", largest, "fragmented", options=("--append", "cma=16M"))
-        self.assertGreater(found[largest >> 10], 2000)
+        self.assertGreater(found[largest >> 10], 1000)
 
     def test_kernel_has_nothing_to_report_of_buffers_that_cross(self):
         for source in ("system", "reserved", "udmabuf"):

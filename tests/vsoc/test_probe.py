@@ -48,6 +48,11 @@ class Probe(soc.TestCase):
         ended = self.expect_no_report("probe-detach", "5", options=(*FIRMWARE, "--early"))
         self.assertIn("it crashed while it was detached, and was recovered\n", ended.stdout)
 
+    def test_rings_of_the_coprocessor_never_reach_a_queue_that_is_gone(self):
+        for options in ((), ("--early",)):
+            ended = self.expect_no_report("probe-ring", "15", options=(*FIRMWARE, *options))
+            self.assertIn("15 ends while it rang\n", ended.stdout)
+
     def test_demo_firmware_answers_at_each_of_three_attaches(self):
         ended = self.expect_no_report("remote-ping", "100", "3", options=("--early",))
         self.assertIn("boot 3: 100 messages", ended.stdout)

@@ -16,7 +16,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../
 import soc
 import pngs
 
-FORCE = ("--append", "swiotlb=49152,force udmabuf.size_limit_mb=32")
+FORCE = ("--append", "swiotlb=49152,force cma=32M")
 PROBE = ("--firmware", os.path.join(soc.SHARE, "firmware/probe-riscv32-vsoc.elf"))
 ALLOW = "echo 1 >/sys/module/amphora/parameters/allow_bounce && "
 USED = "cat /sys/kernel/debug/swiotlb/io_tlb_used_hiwater"
@@ -31,9 +31,9 @@ class Swiotlb(soc.TestCase):
 
     def test_buffers_of_many_bounced_pieces_cross(self):
         ended = soc.run(*PROBE, *FORCE, "--", "sh", "-c",
-                        ALLOW + f"probe-addresses udmabuf {32 << 20}")
+                        ALLOW + f"probe-addresses udmabuf {8 << 20}")
         self.expect(ended, 0)
-        self.assertIn("udmabuf: 32768 KiB crossed", ended.stdout)
+        self.assertIn("udmabuf: 8192 KiB crossed", ended.stdout)
 
     def setUp(self):
         folder = tempfile.TemporaryDirectory()

@@ -81,10 +81,10 @@ static int fragment(void)
 
 	if (all == MAP_FAILED || !pages)
 		return remote_fail("no memory to fragment");
-	if (switch_compaction_off())
+	if (memory_pages(all, count * PROBE_PAGE, pages) || switch_compaction_off()) {
+		free(pages);
 		return -1;
-	if (memory_pages(all, count * PROBE_PAGE, pages))
-		return -1;
+	}
 	for (uint64_t i = 0; i < count; i++)
 		if (pages[i] / PROBE_PAGE % 2 == 0)
 			madvise(all + i * PROBE_PAGE, PROBE_PAGE, MADV_DONTNEED);

@@ -115,6 +115,13 @@ int probe_stop_scribble(struct probe *probe, uint32_t list)
 	return command(probe, &message);
 }
 
+int probe_ring(struct probe *probe, uint32_t on)
+{
+	struct probe_message message = {.command = PROBE_RING, .argument = on};
+
+	return command(probe, &message);
+}
+
 int probe_marks(struct probe *probe, uint64_t *marks)
 {
 	struct probe_message message = {.command = PROBE_STATUS};

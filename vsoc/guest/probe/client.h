@@ -41,6 +41,9 @@ int probe_work(struct probe *probe, uint32_t command, uint32_t list, uint32_t se
 int probe_scribble(struct probe *probe, uint32_t list, uint32_t seed);
 int probe_stop_scribble(struct probe *probe, uint32_t list);
 
+/* PROBE_RING: from now on, or no more. */
+int probe_ring(struct probe *probe, uint32_t on);
+
 /* How many marks were written since it started. */
 int probe_marks(struct probe *probe, uint64_t *marks);
 
