@@ -18,6 +18,11 @@ class Remote(soc.TestCase):
         # the system heap's buffers are in pieces, or this tests less than it says
         self.assertGreater(int(re.search(r"up to (\d+) segments", ended.stdout)[1]), 1)
 
+    def test_remoteproc_is_installed_started_crashed_recovered_and_stopped(self):
+        ended = soc.run("--", "remote-life")
+        self.expect(ended, 0)
+        self.assertIn("crashed, was recovered and stopped; nothing left\n", ended.stdout)
+
     def test_no_sync_is_forgotten_where_every_mapping_is_a_copy(self):
         # the module's switch lets it bounce: what is not synced stays what it was
         ended = soc.run("--append", "swiotlb=16384,force", "--", "sh", "-c",

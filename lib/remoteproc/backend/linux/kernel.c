@@ -132,7 +132,7 @@ static int look(struct amph_remoteproc *remoteproc)
 {
 	enum amph_remoteproc_state before = remoteproc->state;
 	uint64_t boots = remoteproc->boots;
-	struct amphora_remote_info info;
+	struct amphora_remote_info info = {0};
 	int error = 0;
 
 	/* first, as it also says that what has happened so far is known */

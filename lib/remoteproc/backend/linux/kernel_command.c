@@ -29,12 +29,16 @@ struct amph_remoteproc_command {
 	char value[AMPH_REMOTEPROC_TEXT_MAX];
 };
 
-static void let_go(struct amph_remoteproc_command *command)
+static void end(struct amph_remoteproc_command *command)
 {
-	if (atomic_fetch_sub(&command->users, 1) != 1)
-		return;
 	close(command->done);
 	free(command);
+}
+
+static void let_go(struct amph_remoteproc_command *command)
+{
+	if (atomic_fetch_sub(&command->users, 1) == 1)
+		end(command);
 }
 
 static void *carry_out(void *argument)
@@ -122,13 +126,11 @@ int amph_remoteproc_write(struct amph_remoteproc *remoteproc, const char *attrib
 	if (amph_time_now() >= deadline)
 		return refuse(remoteproc, -ETIMEDOUT);
 	command = make(remoteproc, attribute, value);
-	error = command ? start_thread(command) : -ENOMEM;
+	if (!command)
+		return refuse(remoteproc, -ENOMEM);
+	error = start_thread(command);
 	if (error) {
-		/* the thread's part, too: there is none */
-		if (command)
-			let_go(command);
-		if (command)
-			let_go(command);
+		end(command);
 		return refuse(remoteproc, error);
 	}
 	remoteproc->command = command;
