@@ -24,7 +24,7 @@ struct amph_remoteproc_command {
 	atomic_int users;
 	pthread_t thread;
 	int done; /* eventfd */
-	int result; /* written before `done` */
+	int result; /* read after the thread was joined */
 	char path[AMPH_SYSFS_PATH_MAX];
 	char value[AMPH_REMOTEPROC_TEXT_MAX];
 };
@@ -135,9 +135,11 @@ int amph_remoteproc_write(struct amph_remoteproc *remoteproc, const char *attrib
 	}
 	remoteproc->command = command;
 	error = amph_wait_fd(command->done, POLLIN, deadline);
-	if (!error) {
-		error = command->result;
-		amph_remoteproc_forget(remoteproc);
-	}
+	if (error)
+		return refuse(remoteproc, error);
+	pthread_join(command->thread, NULL);
+	remoteproc->command = NULL;
+	error = command->result;
+	let_go(command);
 	return error ? refuse(remoteproc, error) : 0;
 }
