@@ -260,6 +260,17 @@ void amphora_attachments_revoke(struct amphora_processor *remote)
 	}
 }
 
+/* All are revoked: waits for the syncs that began before. Under remote->lock. */
+void amphora_attachments_settle(struct amphora_processor *remote)
+{
+	struct amphora_attachment *attachment;
+
+	list_for_each_entry (attachment, &remote->attachments, node) {
+		down_write(&attachment->lock);
+		up_write(&attachment->lock);
+	}
+}
+
 /* The remote processor is proved off: it reaches nothing any more. Under remote->lock. */
 void amphora_attachments_free(struct amphora_processor *remote)
 {

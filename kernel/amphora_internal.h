@@ -147,6 +147,7 @@ void amphora_attachment_close(struct amphora_attachment *attachment);
 void amphora_attachment_undo(struct amphora_attachment *attachment);
 void amphora_attachment_put(struct amphora_attachment *attachment);
 void amphora_attachments_revoke(struct amphora_processor *remote);
+void amphora_attachments_settle(struct amphora_processor *remote);
 void amphora_attachments_free(struct amphora_processor *remote);
 
 /* --- amphora_attachment_file.c --- */

@@ -170,6 +170,7 @@ static void end_remote(struct amphora_processor *remote)
 	amphora_attachments_revoke(remote);
 	if (remote->rproc->state == RPROC_OFFLINE)
 		amphora_attachments_free(remote);
+	amphora_attachments_settle(remote);
 	remote->gone = true;
 	if (remote->count)
 		dev_warn(remote->dev, "amphora: %u attachments of %s stay mapped for good\n",
@@ -398,7 +399,7 @@ u32 amphora_remote_state(const struct amphora_processor *remote)
 		return AMPHORA_CRASHED;
 	case RPROC_DETACHED:
 		return AMPHORA_DETACHED;
-	default: /* 6.1 has RPROC_DELETED */
+	default: /* none that a kernel from 6.1 on has */
 		return AMPHORA_GONE;
 	}
 }
