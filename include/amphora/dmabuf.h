@@ -44,9 +44,10 @@ struct amph_provider_heap {
  * Opening a buffer gives the fewest whole pages that hold it, zeroed by the heap: shm->size stays what
  * was asked for, the dma-buf is larger by up to a page. va is NULL where the heap gives the CPU no
  * mapping (protected memory). -ENOMEM: the heap has no memory of this size, or a heap named system...
- * would take more than /proc/meminfo has (MemAvailable less CmaFree) and have processes killed for it; -ENOTSUP:
- * AMPH_SHM_READ_ONLY, AMPH_SHM_HUGE, and AMPH_SHM_NOT_CACHED but for heaps whose name ends in
- * "-uncached", whose buffers have that flag whether asked for or not; the errors of opening the heap.
+ * would take more than /proc/meminfo has (MemAvailable less CmaFree) and have processes killed for
+ * it; -ENOTSUP: AMPH_SHM_READ_ONLY, AMPH_SHM_HUGE, and AMPH_SHM_NOT_CACHED but for heaps whose name
+ * ends in "-uncached", whose buffers have that flag whether asked for or not; the errors of opening the
+ * heap.
  */
 int amph_provider_heap_init_checked(struct amph_provider_heap *provider, const char *name,
 				    const char *heap, struct amph_why *why, uint32_t abi,
@@ -79,8 +80,8 @@ int amph_heap_find_cma(char *heap, size_t size, struct amph_why *why);
  *
  * Opening a buffer gives whole pages, or whole huge pages. -EFBIG: with rounding more than the module
  * parameter udmabuf.size_limit_mb allows (why: bytes, limit); -ENOMEM: more than MemAvailable less
- * CmaFree, or too few huge pages are set aside in /proc/sys/vm/nr_hugepages; -ENOTSUP: this system has no huge pages, AMPH_SHM_READ_ONLY,
- * AMPH_SHM_NOT_CACHED; the errors of opening /dev/udmabuf.
+ * CmaFree, or too few huge pages are set aside in /proc/sys/vm/nr_hugepages; -ENOTSUP: this system has
+ * no huge pages, AMPH_SHM_READ_ONLY, AMPH_SHM_NOT_CACHED; the errors of opening /dev/udmabuf.
  */
 int amph_provider_udmabuf_init(struct amph_provider *provider, struct amph_why *why);
 

@@ -41,8 +41,8 @@ struct amph_remote {
  * it), -EPROTO (built with other limits, or the module speaks another version), -EBADF (proof), -ENODEV
  * (proof is neither of these, or the processor is going away), -EMFILE, -ENOMEM; *why (may be NULL).
  *
- * amph_shm_attach() to it: the buffer's handle must be a dma-buf (dmabuf.h, or amph_shm_open_fd() of
- * one), else -ENOTSUP. Also -ENODEV (it does not run, or not in the life that this target knows:
+ * amph_shm_attach() to it: the buffer's handle must be a dma-buf (dmabuf.h), not a memfd, else
+ * -ENOTSUP. Also -ENODEV (it does not run, or not in the life that this target knows:
  * amph_remote_poll()), -EACCES (the dma-buf was opened for reading, and the direction writes), -ERANGE
  * (a part of the buffer has no device address that fits), -EREMOTEIO (it could be reached only through
  * a bounce buffer, which is a copy), -EDQUOT (this user would have more attached than its quarantine in

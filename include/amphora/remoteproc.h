@@ -110,8 +110,9 @@ int amph_remoteproc_install(struct amph_remoteproc *remoteproc, const void *imag
 
 /*
  * Starts it with the firmware that is chosen; one that is detached is attached to. Returns 0 when it
- * was started (remoteproc->state: it may have crashed since); -EBUSY (it does already, or has crashed: stop it), -ETIMEDOUT (the kernel goes on with it),
- * the kernel's errors (-ENOENT: no such firmware file); remoteproc->why.
+ * was started (remoteproc->state: it may have crashed since); -EBUSY (it runs already, or has crashed:
+ * stop it), -ETIMEDOUT (the kernel goes on with it), the kernel's errors (-ENOENT: no such firmware
+ * file); remoteproc->why.
  */
 int amph_remoteproc_start(struct amph_remoteproc *remoteproc, uint64_t deadline);
 

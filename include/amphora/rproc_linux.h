@@ -68,8 +68,9 @@ struct amph_rproc_qemu {
 
 /*
  * A coprocessor in a QEMU of its own for each power-on: QEMU's RAM, at the machine's RAM address, is
- * the DRAM, after private_size bytes that nobody else sees; two harts start at the image's entry (QEMU drops fences on one). The doorbell is the
- * machine's first UART, both ways: one byte, the notify id. A firmware ends itself by semihosting
+ * the DRAM, after private_size bytes that nobody else sees; two harts start at the image's entry (QEMU
+ * drops fences on one). The doorbell is the machine's first UART, both ways: one byte, the notify id.
+ * A firmware ends itself by semihosting
  * (SYS_EXIT or SYS_EXIT_EXTENDED; it gets no other service: no files and no commands of the host),
  * or by virt's test device at 0x100000: 0x5555 for success, else 0x3333 | code << 16.
  * config: ops is ignored; machine and class default to 32-bit RISC-V where they are 0 and the
