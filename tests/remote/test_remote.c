@@ -121,7 +121,9 @@ static void missing_module_says_what_to_load(void **state)
 		struct amph_why why = {0};
 
 		fake.open_error = cases[i].open_error;
+		self.remote.fd = 0;
 		assert_int_equal(amph_remote_open(&self.remote, FAKE_PROOF, &why), cases[i].error);
+		assert_int_equal(self.remote.fd, -1); /* closing it closes nobody's fd */
 		assert_non_null(strstr(why.what, cases[i].text));
 		assert_int_equal(amph_remote_open(&self.remote, FAKE_PROOF, NULL), cases[i].error);
 	}
@@ -302,6 +304,19 @@ static void bounced_attachment_is_synced_though_its_remote_is_coherent(void **st
 	assert_int_equal(amph_shm_sync_for_cpu(&self.attachment, 1, 7), 0);
 	assert_int_equal(fake.attachments[0].for_cpu, 1);
 	assert_int_equal(amph_shm_detach(&self.attachment), 0);
+	close_all();
+}
+
+static void bounced_attachment_that_shares_a_line_is_refused(void **state)
+{
+	(void)state;
+	fake_start();
+	fake.attachment_line = 64;
+	fake.attachment_flags = AMPHORA_ATTACHMENT_COHERENT | AMPHORA_ATTACHMENT_BOUNCED;
+	open_all(0x8000 - 8);
+	assert_refused(attach(), -EINVAL, &self.shm);
+	assert_int_equal(self.shm.why.limit, 64);
+	assert_true(fake.attachments[0].released);
 	close_all();
 }
 
@@ -623,6 +638,25 @@ static void child_is_refused_and_closes_only_its_own_fd(void **state)
 	close_all();
 }
 
+static void child_with_memory_of_its_own_is_refused_too(void **state)
+{
+	int status;
+
+	(void)state;
+	fake_start();
+	open_all(0x8000);
+	assert_int_equal(amph_shm_put(&self.shm), 0);
+	int child = fork();
+	if (!child) {
+		open_buffer(0x8000);
+		_exit(attach() == -EPERM && self.shm.why.what ? 0 : 1);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	open_buffer(0x8000);
+	close_all();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -635,6 +669,7 @@ int main(void)
 		cmocka_unit_test(what_the_kernel_refuses_is_told_with_its_reason),
 		cmocka_unit_test(caches_are_the_kernels_where_it_is_not_coherent),
 		cmocka_unit_test(bounced_attachment_is_synced_though_its_remote_is_coherent),
+		cmocka_unit_test(bounced_attachment_that_shares_a_line_is_refused),
 		cmocka_unit_test(crash_is_a_loss_until_the_stop_has_succeeded),
 		cmocka_unit_test(recovery_that_nobody_saw_leaves_no_step_out),
 		cmocka_unit_test(what_is_revoked_is_not_proved),
@@ -646,6 +681,7 @@ int main(void)
 		cmocka_unit_test(coherent_memory_is_mapped_and_has_one_address),
 		cmocka_unit_test(coherent_memory_that_can_not_be_is_refused_with_nothing_held),
 		cmocka_unit_test(child_is_refused_and_closes_only_its_own_fd),
+		cmocka_unit_test(child_with_memory_of_its_own_is_refused_too),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -125,6 +125,10 @@ static int read_attachment(struct amph_attachment *attachment)
 	attachment->coherent = info.flags & AMPHORA_ATTACHMENT_COHERENT && !bounced;
 	if (!attachment->coherent && info.cache_line > attachment->granule)
 		attachment->granule = info.cache_line;
+	if (shm->size % attachment->granule)
+		return amph_refuse(&shm->why, -EINVAL,
+				   "the buffer does not consist of whole cache lines", shm->size,
+				   attachment->granule);
 	attachment->enforced = info.flags & AMPHORA_ATTACHMENT_ENFORCED;
 	return 0;
 }
@@ -175,8 +179,13 @@ static int remote_attach(struct amph_target *target, struct amph_attachment *att
 	struct amph_shm *shm = attachment->shm;
 	struct amphora_attach call = {
 		.dmabuf = (int)shm->handle, .direction = attachment->direction, .fd = -1};
-	int error = check_dmabuf(shm);
+	int error;
 
+	if (remote->fork_generation != amph_fork_generation())
+		return amph_refuse(&shm->why, -EPERM,
+				   "the target belongs to the process that forked this one",
+				   remote->fork_generation, amph_fork_generation());
+	error = check_dmabuf(shm);
 	if (error)
 		return error;
 	error = amph_module_call(remote->fd, AMPHORA_IOC_ATTACH, &call);
@@ -258,8 +267,10 @@ int amph_remote_open_checked(struct amph_remote *remote, int proof, struct amph_
 	int fd = -1;
 	int error = amph_abi_check(abi, structure_size, (uint32_t)sizeof(*remote));
 
-	if (!error)
-		error = amph_module_remote(proof, &fd, why);
+	if (error)
+		return error;
+	remote->fd = -1; /* whoever closes it after a refusal closes nothing */
+	error = amph_module_remote(proof, &fd, why);
 	if (error)
 		return error;
 	error = amph_module_call(fd, AMPHORA_IOC_REMOTE_INFO, &info);
