@@ -74,8 +74,9 @@ class Addresses(soc.TestCase):
         outside = soc.run(*WINDOW, "--append", "cma=32M@0x58000000", "--", "probe-addresses",
                           "reserved", largest, seconds=SECONDS)
         self.expect(outside, 1)
-        # this heap says so, whatever the DMA API said to it
-        self.assertIn("remote: attach: Cannot allocate memory", outside.stdout)
+        # this heap says the first, whatever the DMA API said to it; or there was room for a copy
+        self.assertRegex(outside.stdout,
+                         "remote: attach: (Cannot allocate memory|Remote I/O error)")
 
 
 if __name__ == "__main__":
