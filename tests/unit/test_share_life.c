@@ -508,6 +508,8 @@ static void pass_time(struct amph_session *session, uint64_t milliseconds)
 static void silence_ends_the_session_and_heartbeats_prevent_it(void **state)
 {
 	(void)state;
+	if (amph_time_now() < 11 * 60000 * 1000000ull)
+		skip(); /* the clock starts at boot, and has no past to pass */
 	open_pair();
 	mains.session.peer_heartbeat_ms = peers.session.peer_heartbeat_ms = 60000;
 	mains.session.config.heartbeat_ms = peers.session.config.heartbeat_ms = 60000;

@@ -48,15 +48,22 @@ static void complain(const char *what)
 
 static void mount_all(void)
 {
-	static const char *const mounts[][2] = {{"devtmpfs", "/dev"},
-						{"proc", "/proc"},
-						{"sysfs", "/sys"},
-						{"debugfs", "/sys/kernel/debug"},
-						{"tmpfs", "/tmp"}};
+	static const char *const mounts[][2] = {
+		{"devtmpfs", "/dev"},	{"proc", "/proc"},
+		{"sysfs", "/sys"},	{"debugfs", "/sys/kernel/debug"},
+		{"devpts", "/dev/pts"}, {"tmpfs", "/dev/shm"},
+		{"tmpfs", "/tmp"}};
 
-	for (size_t i = 0; i < sizeof(mounts) / sizeof(mounts[0]); i++)
+	for (size_t i = 0; i < sizeof(mounts) / sizeof(mounts[0]); i++) {
+		mkdir(mounts[i][1], 0755); /* those in a file system that is mounted before */
 		if (mount(mounts[i][0], mounts[i][1], mounts[i][0], 0, NULL))
 			complain(mounts[i][1]);
+	}
+	/* names that programs expect */
+	(void)!symlink("/proc/self/fd", "/dev/fd");
+	(void)!symlink("fd/0", "/dev/stdin");
+	(void)!symlink("fd/1", "/dev/stdout");
+	(void)!symlink("fd/2", "/dev/stderr");
 }
 
 /* The host's folder, where the launcher was given one. */
@@ -338,7 +345,7 @@ static int run_command(struct vsoc_control *control, bool terminal)
 	static char *command[ARGUMENTS_MAX + 1];
 	/* without a terminal it is no dialogue, though its input is a tty */
 	char *shell[] = {"/bin/sh", "-l", NULL};
-	char *script[] = {"/bin/sh", "-c", ". /proc/self/fd/0", NULL};
+	char *script[] = {"/bin/sh", "-c", ". /dev/stdin", NULL};
 
 	if (access(COMMAND, F_OK))
 		return run(terminal ? shell : script, control);
