@@ -13,7 +13,8 @@ build = cmake --preset $(1) $(if $(V),,--log-level=WARNING >/dev/null) && \
 ctest = ctest --test-dir $(1) --output-on-failure --no-tests=error -j $(JOBS)
 
 .PHONY: all demo test test-slow check lint format-check format tidy cppcheck clang asan tsan coverage \
-	fuzz fuzz-coverage firmware size kernel-check packages-kernel vsoc vsoc-test vsoc-debug vsoc-debug-test install clean help packages packages-test \
+	fuzz fuzz-coverage firmware size kernel-check packages-kernel vsoc vsoc-test vsoc-debug install clean \
+	help packages packages-test \
 	packages-check packages-vsoc
 
 all: packages
@@ -38,9 +39,10 @@ help:
 #: make firmware      the library and the firmware for every processor it is built for
 #: make size          what the library needs in the riscv32 firmware: code and RAM
 #: make vsoc          build the virtual SoC: arm64 Linux beside a coprocessor (amphora vsoc)
-#: make vsoc-test     its tests; both build a kernel once, kept in AMPHORA_CACHE=~/.cache/amphora
-#: make vsoc-debug-test  the same with a kernel that finds bugs in drivers, built by make vsoc-debug
 #: make kernel-check  build the module amphora for every kernel there is, without a warning, and sparse
+#: make vsoc-debug    the same with a kernel that finds bugs in drivers (--debug-kernel)
+#: make vsoc-test     builds both, and tests in both. The kernels are built once, for some minutes
+#:                    each, and kept in AMPHORA_CACHE=~/.cache/amphora
 #: make install       into PREFIX=/usr/local, below DESTDIR
 #: make format        clang-format every C file in place
 #: make clean         remove build/
@@ -138,17 +140,13 @@ vsoc: packages-vsoc all
 	$(say) 'vsoc: kernel, driver, device tree, first file system -> build/share/amphora/vsoc'
 	@vsoc/build $(JOBS)
 
-vsoc-test: vsoc
-	$(say) 'vsoc-test: programs in the virtual SoC, and its coprocessor'
-	@$(call ctest,build) -L '^vsoc$$'
+vsoc-test: vsoc vsoc-debug
+	$(say) 'vsoc-test: programs in the virtual SoC, and its coprocessor, with both kernels'
+	@$(call ctest,build) -L '^vsoc'
 
 vsoc-debug: packages-vsoc all
 	$(say) 'vsoc-debug: the same with a kernel that finds bugs -> build/share/amphora/vsoc-debug'
 	@vsoc/build --debug $(JOBS)
-
-vsoc-debug-test: vsoc-debug
-	$(say) 'vsoc-debug-test: programs in the virtual SoC, and no report of its kernel'
-	@$(call ctest,build) -L '^vsoc-debug$$'
 
 install: all
 	cmake --install build --prefix '$(PREFIX)'

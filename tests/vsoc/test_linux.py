@@ -12,9 +12,8 @@ import soc
 SOURCE = os.path.realpath(os.path.join(os.path.dirname(__file__), "../.."))
 # Each test program of the build for arm64, and how it ended; what it said when that was badly.
 RUN_ALL = """
-for test in $(ls -d /share/build/vsoc/guest/tests/test_*); do
-    $test >/tmp/log 2>&1 && echo "passed $test" || { echo "failed $test"; cat /tmp/log; }
-done"""
+ls -d /share/build/vsoc/guest/tests/test_* | xargs -n 1 -P 2 sh -c '
+    $0 >/tmp/log$$ 2>&1 && echo "passed $0" || { echo "failed $0"; cat /tmp/log$$; }'"""
 
 
 class Linux(soc.TestCase):

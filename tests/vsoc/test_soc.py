@@ -70,6 +70,12 @@ class VirtualSoc(soc.TestCase):
     def test_kernel_has_nothing_to_report(self):
         self.expect_no_report("remote-crash", "5")
 
+    def test_report_of_the_kernel_is_shown_though_it_is_quiet(self):
+        run = soc.run("--", "sh", "-c", "echo '<4>WARNING: a bug' >/dev/kmsg")
+        self.assertEqual(run.returncode, 0)
+        self.assertRegex(run.stdout, r"\Avsoc: the kernel reports:\n<12>WARNING: a bug\n")
+        self.assertRaises(AssertionError, self.expect, run, 0)
+
     def test_bad_usage_is_told_apart(self):
         for arguments in (["--no-such-option"], ["--firmware"],
                           ["--share", "/no/such/folder", "--", "remote-ping"],

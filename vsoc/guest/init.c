@@ -26,6 +26,7 @@
 #include <amphora/order.h>
 #include <vsoc_control.h>
 
+#include "kernel_report.h"
 #include "module.h"
 
 #define COMMAND		"/command" /* arguments, each with its NUL; the launcher puts it there */
@@ -383,6 +384,7 @@ int main(void)
 	}
 	int status = run_command(control, terminal);
 	shut_down(share);
+	kernel_report();
 	tcdrain(1); /* all of the output is out */
 	if (control && registers) {
 		/* release: what ended is over; pairs with the launcher's acquire */
