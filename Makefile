@@ -13,8 +13,8 @@ build = cmake --preset $(1) $(if $(V),,--log-level=WARNING >/dev/null) && \
 ctest = ctest --test-dir $(1) --output-on-failure --no-tests=error -j $(JOBS)
 
 .PHONY: all demo test test-slow check lint format-check format tidy cppcheck clang asan tsan coverage \
-	fuzz fuzz-coverage firmware size kernel-check packages-kernel vsoc vsoc-test vsoc-debug install clean \
-	help packages packages-test \
+	fuzz fuzz-coverage firmware size kernel-check packages-kernel vsoc vsoc-test vsoc-debug vsoc-debug-test \
+	install clean help packages packages-test \
 	packages-check packages-vsoc
 
 all: packages
@@ -41,6 +41,7 @@ help:
 #: make vsoc          build the virtual SoC: arm64 Linux beside a coprocessor (amphora vsoc)
 #: make kernel-check  build the module amphora for every kernel there is, without a warning, and sparse
 #: make vsoc-debug    the same with a kernel that finds bugs in drivers (--debug-kernel)
+#: make vsoc-debug-test  the tests of the next one that need only that
 #: make vsoc-test     builds both, and tests in both. The kernels are built once, for some minutes
 #:                    each, and kept in AMPHORA_CACHE=~/.cache/amphora
 #: make install       into PREFIX=/usr/local, below DESTDIR
@@ -147,6 +148,10 @@ vsoc-test: vsoc vsoc-debug
 vsoc-debug: packages-vsoc all
 	$(say) 'vsoc-debug: the same with a kernel that finds bugs -> build/share/amphora/vsoc-debug'
 	@vsoc/build --debug $(JOBS)
+
+vsoc-debug-test: vsoc-debug
+	$(say) 'vsoc-debug-test: programs in the virtual SoC, with the kernel that finds bugs'
+	@$(call ctest,build) -L '^vsoc-debug$$'
 
 install: all
 	cmake --install build --prefix '$(PREFIX)'

@@ -8,6 +8,7 @@ import re
 import shutil
 import signal
 import subprocess
+import subprocess
 import tempfile
 
 import soc
@@ -69,6 +70,18 @@ class VirtualSoc(soc.TestCase):
 
     def test_kernel_has_nothing_to_report(self):
         self.expect_no_report("remote-crash", "5")
+
+    def test_lines_of_the_manual_build_and_run_a_program(self):
+        source = os.path.join(os.path.dirname(os.path.realpath(__file__)), "../..")
+        with open(os.path.join(source, "docs/vsoc.md"), encoding="utf-8") as file:
+            lines = re.search(r"```\n(mkdir -p mine\n[^`]*)```", file.read()).group(1)
+        with tempfile.TemporaryDirectory() as folder:
+            lines = re.sub(r"\bmine\b", folder, lines)
+            lines = lines.replace("amphora vsoc", " ".join(["amphora vsoc", *soc.DEBUG]))
+            run = subprocess.run(["sh", "-e", "-c", lines], cwd=source, capture_output=True,
+                                 text=True, stdin=subprocess.DEVNULL, timeout=soc.SECONDS)
+        self.expect(run, 0)
+        self.assertIn("sees the picture at 0x80000000", run.stdout)
 
     def test_report_of_the_kernel_is_shown_though_it_is_quiet(self):
         run = soc.run("--", "sh", "-c", "echo '<4>WARNING: a bug' >/dev/kmsg")
