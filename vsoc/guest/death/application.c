@@ -18,13 +18,13 @@
 #include "../probe/client.h"
 #include "death.h"
 
-#define ATTACHMENTS 4
+#define ATTACHMENTS APPLICATION_ATTACHMENTS
 
 struct state {
 	struct application *application;
 	struct probe probe;
 	int remote;
-	int attachments[ATTACHMENTS]; /* the last is the one that the coprocessor is not told of */
+	int attachments[ATTACHMENTS];
 };
 
 static const struct {
@@ -32,6 +32,7 @@ static const struct {
 	size_t size;
 } buffers[ATTACHMENTS] = {{DEATH_HEAP, 3u << 20},
 			  {DEATH_CMA, 512u << 10},
+			  {DEATH_UDMABUF, 256u << 10},
 			  {NULL, 128u << 10},
 			  {DEATH_HEAP, 256u << 10}};
 

@@ -12,7 +12,8 @@
 
 #include <probe/probe.h>
 
-#define APPLICATION_SEGMENTS 2048 /* of all buffers that the coprocessor writes to */
+#define APPLICATION_ATTACHMENTS 5 /* the last is the one that the coprocessor is not told of */
+#define APPLICATION_SEGMENTS	2048 /* of all buffers that the coprocessor writes to */
 
 enum application_step {
 	STEP_BEGUN,

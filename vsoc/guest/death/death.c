@@ -13,10 +13,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <linux/dma-heap.h>
+#include <linux/udmabuf.h>
 
 #define TRY_EVERY_US 2000
 #define PATH	     64u
@@ -170,8 +172,31 @@ int death_open_remote(int device)
 	return error ? error : remote.fd;
 }
 
+/* Pages of a file in memory, whose name is gone at once. */
+static int make_udmabuf(size_t size)
+{
+	int file = memfd_create("death", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	int maker = open(DEATH_UDMABUF, O_RDWR | O_CLOEXEC);
+	struct udmabuf_create create = {
+		.memfd = (uint32_t)file, .flags = UDMABUF_FLAGS_CLOEXEC, .size = size};
+	int fd = -1;
+
+	if (file >= 0 && maker >= 0 && !ftruncate(file, (off_t)size) &&
+	    !fcntl(file, F_ADD_SEALS, F_SEAL_SHRINK))
+		fd = ioctl(maker, UDMABUF_CREATE, &create);
+	int error = fd < 0 ? -errno : 0;
+	if (maker >= 0)
+		close(maker);
+	if (file >= 0)
+		close(file);
+	return error ? error : fd;
+}
+
 int death_heap_alloc(const char *heap, size_t size)
 {
+	if (!strcmp(heap, DEATH_UDMABUF))
+		return make_udmabuf(size);
+
 	struct dma_heap_allocation_data data = {.len = size, .fd_flags = O_RDWR | O_CLOEXEC};
 	int file = open(heap, O_RDWR | O_CLOEXEC);
 	int error;

@@ -17,6 +17,7 @@
 #define DEATH_STATE   "/sys/class/remoteproc/remoteproc0/state"
 #define DEATH_CRASH   "/sys/kernel/debug/remoteproc/remoteproc0/crash"
 #define DEATH_HEAP    "/dev/dma_heap/system"
+#define DEATH_UDMABUF "/dev/udmabuf"
 #define DEATH_CMA     "/dev/dma_heap/reserved"
 #define DEATH_PAGE    4096u
 #define DEATH_WAIT_MS 30000 /* what must happen has happened by then, on a busy machine too */
@@ -46,6 +47,7 @@ int death_switch_off(void);
 int death_open_device(void);
 /* A remote, proved by /dev/remoteproc0. */
 int death_open_remote(int device);
+/* `heap`: a dma-heap's device, or DEATH_UDMABUF. */
 int death_heap_alloc(const char *heap, size_t size);
 int death_attach(int remote, int dmabuf, uint32_t direction);
 int death_coherent(int remote, uint64_t size);

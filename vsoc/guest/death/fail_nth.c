@@ -16,8 +16,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <linux/udmabuf.h>
-
 #include "../module.h"
 #include "death.h"
 
@@ -112,16 +110,7 @@ static int with_cma_buffer(struct test *test)
 
 static int with_udmabuf(struct test *test)
 {
-	int file = memfd_create("fail", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	int maker = open("/dev/udmabuf", O_RDWR | O_CLOEXEC);
-	struct udmabuf_create create = {
-		.memfd = (uint32_t)file, .flags = UDMABUF_FLAGS_CLOEXEC, .size = SIZE};
-
-	if (ftruncate(file, SIZE) || fcntl(file, F_ADD_SEALS, F_SEAL_SHRINK))
-		return death_fail("memfd: %s", strerror(errno));
-	test->dmabuf = ioctl(maker, UDMABUF_CREATE, &create);
-	close(maker);
-	close(file);
+	test->dmabuf = death_heap_alloc(DEATH_UDMABUF, SIZE);
 	return open_all(test) || test->dmabuf < 0 ? death_fail("no udmabuf") : 0;
 }
 

@@ -352,8 +352,9 @@ void fuzz_ioctl_call(struct fuzz_thread *thread)
 static int any_heap(struct fuzz_thread *thread)
 {
 	size_t size = (size_t)(1 + fuzz_below(thread, 40)) * DEATH_PAGE;
+	static const char *const heaps[] = {DEATH_HEAP, DEATH_HEAP, DEATH_CMA, DEATH_UDMABUF};
 
-	return death_heap_alloc(fuzz_below(thread, 4) ? DEATH_HEAP : DEATH_CMA, size);
+	return death_heap_alloc(heaps[fuzz_below(thread, 4)], size);
 }
 
 void fuzz_ioctl_make(struct fuzz_thread *thread)

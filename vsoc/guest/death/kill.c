@@ -43,7 +43,7 @@ struct test {
 	uint64_t random;
 	int device, remote;
 	int pair[2]; /* where applications send attachments to */
-	int received[APPLICATIONS][4]; /* -1 */
+	int received[APPLICATIONS][APPLICATION_ATTACHMENTS]; /* -1 */
 	uint64_t kept; /* bytes that are in quarantine, at least */
 	unsigned long watched; /* pages that the coprocessor can write, over all lives */
 	unsigned long filled; /* MiB */
@@ -124,7 +124,7 @@ static int end_second_holder(int number)
 			return death_fail("a child's attachments are in quarantine");
 		kill(application->child, SIGKILL);
 	}
-	for (int i = 0; i < 4; i++) {
+	for (int i = 0; i < APPLICATION_ATTACHMENTS; i++) {
 		if (test.received[number][i] < 0)
 			continue;
 		if (death_attachment_info(test.received[number][i], &info) ||
