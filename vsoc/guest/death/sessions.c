@@ -20,9 +20,10 @@
 #include "../remote.h"
 #include "death.h"
 
-#define HEARTBEAT_MS 50
+#define HEARTBEAT_MS 2000 /* a busy machine's coprocessor may be silent for long */
+#define STEP_MS	     10
 #define WAIT_MS	     30000
-#define LINGER_MS    200
+#define LINGER_MS    50
 #define MESSAGE_MAX  512u
 
 /* docs/protocol.md: offsets and values in a message */
@@ -32,7 +33,7 @@
 #define REASON	      26
 #define TYPE_REJECT   4
 #define REASON_STALE  3
-#define TYPE_LIFELESS 3 /* those of the handshake carry no life yet */
+#define TYPE_LIFELESS 2 /* HELLO and WELCOME: not stamped by both */
 
 struct record {
 	uint8_t bytes[MESSAGE_MAX];
@@ -140,7 +141,7 @@ static int open_session(void)
 static int run(uint64_t end)
 {
 	while (amph_time_now() < end) {
-		int result = amph_session_poll(&self.session, amph_deadline(HEARTBEAT_MS / 4));
+		int result = amph_session_poll(&self.session, amph_deadline(STEP_MS));
 
 		if (result < 0 && result != -ETIMEDOUT)
 			return death_fail("the session: %s", strerror(-result));
@@ -161,7 +162,7 @@ static int replay(void)
 	while (self.refused == before) {
 		if (amph_time_now() > end)
 			return death_fail("a message of a former life is not refused");
-		if (run(amph_deadline(HEARTBEAT_MS)))
+		if (run(amph_deadline(STEP_MS)))
 			return -1;
 	}
 	return run(amph_deadline(LINGER_MS));
@@ -192,7 +193,7 @@ static int live(void)
 	if (self.before.length && replay())
 		return -1;
 	while (!self.now.length)
-		if (run(amph_deadline(HEARTBEAT_MS)))
+		if (run(amph_deadline(STEP_MS)))
 			return -1;
 	if (crash(&control))
 		return -1;
