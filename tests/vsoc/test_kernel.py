@@ -28,6 +28,10 @@ class Kernel(soc.TestCase):
             "--edu", "--iommu=smmuv3", "--append=iommu.passthrough=1"))
         self.assertRegex(ended.stdout, r"(?m)^[1-9]\d* checks, 0 failed$")
 
+    def test_ranges_behind_caches_are_whole_lines(self):
+        ended = self.expect_no_report("caches-check", options=(*FIRMWARE, "--variant=caches"))
+        self.assertRegex(ended.stdout, r"(?m)^[1-9]\d* checks, 0 failed$")
+
 
 if __name__ == "__main__":
     soc.main()
