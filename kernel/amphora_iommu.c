@@ -213,8 +213,9 @@ void amphora_iommu_unmap(struct amphora_attachment *attachment)
 
 	if (!attachment->iova)
 		return;
-	iommu_unmap(iommu->domain, iova_dma_addr(&iommu->addresses, attachment->iova),
-		    attachment->size);
+	/* less would be a bug of the IOMMU's driver, which the kernel's own users report so, too */
+	WARN_ON(iommu_unmap(iommu->domain, iova_dma_addr(&iommu->addresses, attachment->iova),
+			    attachment->size) != attachment->size);
 	__free_iova(&iommu->addresses, attachment->iova);
 	attachment->iova = NULL;
 }

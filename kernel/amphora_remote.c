@@ -17,8 +17,10 @@
 
 #include "amphora_internal.h"
 
-#define LOCK_WAIT_MS 2000 /* for the end of a start or stop that goes on */
-#define LOCK_STEP_MS 5
+/* for the end of a start or stop that goes on */
+#define LOCK_WAIT_MS	   20000
+#define LOCK_SHORT_WAIT_MS 2000
+#define LOCK_STEP_MS	   5
 
 static LIST_HEAD(remotes);
 static DEFINE_MUTEX(remotes_lock);
@@ -246,15 +248,14 @@ static struct amphora_processor *find_remote(const struct rproc *rproc)
 }
 
 /*
- * A driver's probe may run on behalf of a thread that rproc->lock's owner waits for: it waits a
- * while only. -EINTR, -EBUSY.
+ * Nobody waits without a bound: a stop may hang in its driver. A driver's probe may even run on
+ * behalf of a thread that rproc->lock's owner waits for: it has no patience. -EINTR, -EBUSY.
  */
 static int lock_rproc(struct rproc *rproc, bool patient)
 {
-	unsigned long end = jiffies + msecs_to_jiffies(LOCK_WAIT_MS);
+	unsigned int wait_ms = patient ? LOCK_WAIT_MS : LOCK_SHORT_WAIT_MS;
+	unsigned long end = jiffies + msecs_to_jiffies(wait_ms);
 
-	if (patient)
-		return mutex_lock_interruptible(&rproc->lock);
 	while (!mutex_trylock(&rproc->lock)) {
 		if (time_after(jiffies, end))
 			return -EBUSY;

@@ -39,7 +39,8 @@ struct amph_remote {
  * processor runs, else off until amph_remote_poll() sees it running.
  * Returns 0; -ENOTSUP (no /dev/amphora: the kernel module is not loaded), -EACCES (no right to open
  * it), -EPROTO (built with other limits, or the module speaks another version), -EBADF (proof), -ENODEV
- * (proof is neither of these, or the processor is going away), -EMFILE, -ENOMEM; *why (may be NULL).
+ * (proof is neither of these, or the processor is going away), -EBUSY (its start or stop, by whomever,
+ * has not ended within 20 s), -EMFILE, -ENOMEM; *why (may be NULL).
  *
  * amph_shm_attach() to it: the buffer's handle must be a dma-buf (dmabuf.h), not a memfd, else
  * -ENOTSUP. Also -ENODEV (it does not run, or not in the life that this target knows:

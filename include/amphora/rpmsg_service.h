@@ -32,7 +32,8 @@ struct amph_rpmsg_service {
  * service's, at most 31 characters.
  * Returns 0; -EINVAL (name), -EPROTO (built with other limits); -EACCES (no right to open
  * /dev/rpmsg_ctrlN or /dev/rpmsgN, at the deadline: a device manager grants it some time after the
- * device has appeared); -ETIMEDOUT (why says what there is not: the processor does not run, does not
+ * device has appeared; the endpoint that was made can't be taken back then, and stays for that life of
+ * the processor); -ETIMEDOUT (why says what there is not: the processor does not run, does not
  * announce it, or the kernel has no rpmsg_ctrl or rpmsg_char).
  *
  * The channel of a processor that crashed or was stopped says -EPIPE for ever. Close it then and open it

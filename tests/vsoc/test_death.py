@@ -13,7 +13,7 @@ import soc
 
 FIRMWARE = ("--firmware", os.path.join(soc.SHARE, "firmware/probe-riscv32-vsoc.elf"))
 LONG = 1800  # seconds that a busy machine may take
-FUZZ = "20" if soc.DEBUG else "10"  # seconds
+FUZZ = "60" if soc.DEBUG else "10"  # seconds
 LIVES = "1" if soc.DEBUG else "2"
 CRASHES = "30" if soc.DEBUG else "100"
 SESSIONS = "10" if soc.DEBUG else "100"

@@ -373,7 +373,7 @@ static int run_linux(struct vsoc *vsoc, int initrd, const struct options *option
 	int number = error ? 0 : serve(vsoc);
 	if (!error)
 		vsoc_linux_stop(&vsoc->machine);
-	vsoc_terminal_close(&vsoc->terminal);
+	vsoc_terminal_close(&vsoc->terminal, number ? -1 : vsoc->signals);
 	return error ? status : result(vsoc, number);
 }
 

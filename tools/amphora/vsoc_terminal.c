@@ -90,16 +90,31 @@ static int read_line(struct vsoc_terminal *terminal)
 	return (int)count;
 }
 
-void vsoc_terminal_close(struct vsoc_terminal *terminal)
+/* Who reads the output may take all the time there is; a signal ends that. */
+static void pass_on_rest(struct vsoc_terminal *terminal, int interrupt)
+{
+	struct pollfd polls[] = {{.fd = STDOUT_FILENO, .events = POLLOUT},
+				 {.fd = interrupt, .events = POLLIN}};
+
+	do {
+		while (terminal->to_user) {
+			if (poll(polls, 2, -1) < 0 && errno != EINTR)
+				return;
+			if (polls[1].revents)
+				return;
+			if (polls[0].revents)
+				write_output(terminal);
+		}
+	} while (read_line(terminal) > 0);
+}
+
+void vsoc_terminal_close(struct vsoc_terminal *terminal, int interrupt)
 {
 	vsoc_terminal_handed_over(terminal);
 	if (terminal->ours < 0)
 		return;
-	struct pollfd output = {.fd = STDOUT_FILENO, .events = POLLOUT};
-	do
-		while (terminal->to_user && poll(&output, 1, -1) != 0)
-			write_output(terminal);
-	while (read_line(terminal) > 0);
+	if (interrupt >= 0)
+		pass_on_rest(terminal, interrupt);
 	if (terminal->raw) {
 		tcsetattr(STDIN_FILENO, TCSADRAIN, &terminal->before);
 		tool_terminal_raw(false);

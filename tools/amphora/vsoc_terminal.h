@@ -30,8 +30,11 @@ struct vsoc_terminal {
 /* Takes the terminal, if it is one. Returns 0, or -errno with nothing changed. */
 int vsoc_terminal_open(struct vsoc_terminal *terminal);
 
-/* Passes on what is left, and gives the terminal back as it was. */
-void vsoc_terminal_close(struct vsoc_terminal *terminal);
+/*
+ * Passes on what is left, for as long as `interrupt` has nothing to read (-1: passes on nothing), and
+ * gives the terminal back as it was.
+ */
+void vsoc_terminal_close(struct vsoc_terminal *terminal, int interrupt);
 
 /* Closes this process's copy of terminal->theirs, once QEMU has its own. */
 void vsoc_terminal_handed_over(struct vsoc_terminal *terminal);

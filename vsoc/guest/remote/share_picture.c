@@ -105,14 +105,14 @@ static int compare(struct size size, uint32_t seed)
 	uint64_t pixels = (uint64_t)size.width * size.height;
 	uint64_t plane = edge_plane_offset(size.width, size.height);
 	uint8_t *expected = malloc(2 * pixels);
-	const struct picture picture = {.input = expected,
-					.output = expected + pixels,
-					.width = size.width,
-					.height = size.height};
 	int error = 0;
 
 	if (!expected)
 		return remote_fail("no memory");
+	const struct picture picture = {.input = expected,
+					.output = expected + pixels,
+					.width = size.width,
+					.height = size.height};
 	draw(expected, size, seed);
 	picture_edges(&picture, 0, size.height);
 	if (memcmp(expected, shm.va, pixels) != 0)

@@ -47,7 +47,8 @@ struct amphora_version {
  * proof: an open /dev/remoteprocN, or an open /dev/rpmsgN (or /dev/rpmsg_ctrlN) that lives on it.
  * Only looked at: it may be closed afterwards. Waits while it is being started or stopped. Returns
  * 0; -EBADF (no such fd), -EINVAL (flags), -ENODEV (not one of these, or it or its remote processor
- * is going away), -EINTR, -EMFILE, -ENOMEM, -EFAULT.
+ * is going away), -EBUSY (that start or stop has not ended within 20 seconds), -EINTR, -EMFILE,
+ * -ENOMEM, -EFAULT.
  */
 struct amphora_remote {
 	__s32 proof;

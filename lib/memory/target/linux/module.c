@@ -62,6 +62,11 @@ int amph_module_remote(int proof, int *remote, struct amph_why *why)
 				    "the fd is no /dev/remoteprocN and no /dev/rpmsgN of a remote "
 				    "processor, or it is going away",
 				    (uint64_t)proof, 0);
+		else if (error == -EBUSY)
+			amph_refuse(why, error,
+				    "the remote processor is being started or stopped, and that "
+				    "does not end",
+				    (uint64_t)proof, 0);
 		else if (error)
 			amph_refuse(why, error, "the fd proves no remote processor",
 				    (uint64_t)proof, 0);
