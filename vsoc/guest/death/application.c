@@ -153,10 +153,11 @@ static int run(struct application *application)
 	application->step = STEP_BEGUN;
 	if (attach_all(&state) || tell(&state))
 		return -1;
+	/* first: who is killed in the release may have released it, and what counts is a lower bound */
+	application->kept -= buffers[ATTACHMENTS - 1].size;
 	int error = death_release(state.attachments[ATTACHMENTS - 1]);
 	if (error)
 		return death_fail("release: %s", strerror(-error));
-	application->kept -= buffers[ATTACHMENTS - 1].size;
 	application->step = STEP_RELEASED;
 	return share(&state);
 }
