@@ -128,6 +128,8 @@ def run(amphora, root, *arguments, **options):
 
 def report(amphora, root, *arguments, **options):
     done = run(amphora, root, "--json", *arguments, **options)
-    if done.stderr:
+    # what a build that measures coverage says where it may not write it, as another user
+    said = [line for line in done.stderr.splitlines() if not line.startswith(b"profiling:")]
+    if said:
         raise AssertionError(done.stderr)
     return Report(done)
