@@ -7,6 +7,7 @@
  */
 #include <fcntl.h>
 #include <linux/dma-buf.h>
+#include <linux/magic.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/statfs.h>
@@ -17,8 +18,6 @@
 #include "memory/internal.h"
 #include "memory/provider/linux/dmabuf_internal.h"
 #include "memory/provider/linux/memfd_internal.h"
-
-#define DMA_BUF_MAGIC 0x444d4142
 
 /*
  * A sync in no direction: every dma-buf refuses it with EINVAL before it does anything. A file that

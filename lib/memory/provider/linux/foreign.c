@@ -5,6 +5,7 @@
  * away later, because touching it would then kill this process.
  */
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
@@ -14,9 +15,6 @@
 
 #include "memory/internal.h"
 #include "memory/provider/linux/memfd_internal.h"
-
-#define DMA_BUF_MAGIC	0x444d4142
-#define HUGETLBFS_MAGIC 0x958458f6
 
 #define WRITE_SEALS (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)
 

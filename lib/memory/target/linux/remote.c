@@ -4,6 +4,7 @@
  * Memory layer, Linux. attach: a dma-buf becomes device addresses; detach: the kernel unmaps it; what
  * ends otherwise the kernel keeps in quarantine. Life and death of the processor are remote_life.c's.
  */
+#include <linux/magic.h>
 #include <string.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -15,7 +16,6 @@
 #include "memory/internal.h"
 #include "memory/target/linux/remote_internal.h"
 
-#define DMA_BUF_MAGIC	 0x444d4142
 #define SEGMENTS_AT_ONCE 64u
 
 AMPH_STATIC_ASSERT(AMPH_DEVICE_READS == AMPHORA_DEVICE_READS &&
