@@ -36,6 +36,19 @@ int amph_sysfs_write(const char *path, const char *text)
 	return error;
 }
 
+bool amph_sysfs_number(const char *name, const char *prefix, uint32_t *number)
+{
+	size_t length = strlen(prefix);
+	unsigned long value;
+	char *end;
+
+	if (strncmp(name, prefix, length) != 0 || name[length] < '0' || name[length] > '9')
+		return false;
+	value = strtoul(name + length, &end, 10);
+	*number = (uint32_t)value;
+	return !*end && value == *number;
+}
+
 bool amph_sysfs_is_below_remoteproc(const char *path, uint32_t index)
 {
 	char real[PATH_MAX], part[32];

@@ -18,6 +18,9 @@ int amph_sysfs_read(const char *path, char *text, size_t size);
 /* Writes an attribute in one piece. Returns 0 or -errno: the kernel's answer. */
 int amph_sysfs_write(const char *path, const char *text);
 
+/* The number N of a name "prefixN", in decimal and 32 bits. Returns whether it is such a name. */
+bool amph_sysfs_number(const char *name, const char *prefix, uint32_t *number);
+
 /* Is this path (a link of a class or a bus) a device below that remote processor? */
 bool amph_sysfs_is_below_remoteproc(const char *path, uint32_t index);
 

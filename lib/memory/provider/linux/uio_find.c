@@ -4,7 +4,6 @@
  * Memory layer, Linux; knows sysfs. Before any memory is mapped.
  */
 #include <dirent.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,39 +11,11 @@
 
 #include "memory/internal.h"
 #include "memory/provider/linux/uio_internal.h"
+#include "platform/linux/sysfs.h"
 
-#define PATH_SIZE 600
-#define NAME_SIZE 128
-
-/* The number in "uio7" or "map0"; -1: not of that form. */
-static int number_of(const char *name, const char *prefix)
-{
-	size_t length = strlen(prefix);
-	char *end;
-	long number;
-
-	if (strncmp(name, prefix, length) || name[length] < '0' || name[length] > '9')
-		return -1;
-	number = strtol(name + length, &end, 10);
-	return *end || number > 65535 ? -1 : (int)number;
-}
-
-/* One line of a file, without its end; false when there is none. */
-static bool read_line(const char *path, char *line, size_t size)
-{
-	int file = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t length;
-
-	if (file < 0)
-		return false;
-	length = read(file, line, size - 1);
-	close(file);
-	if (length < 0)
-		return false;
-	line[length] = 0;
-	line[strcspn(line, "\n")] = 0;
-	return true;
-}
+#define NUMBER_MAX 65535
+#define PATH_SIZE  600
+#define NAME_SIZE  128
 
 /*
  * Finds "<prefix>N" in a folder, by that or by its file "name". Returns N; -ENOENT, -EEXIST when two
@@ -58,17 +29,18 @@ static int find(const char *folder, const char *prefix, const char *wanted)
 
 	while (entries && (entry = readdir(entries))) {
 		char path[PATH_SIZE], name[NAME_SIZE];
-		int number = number_of(entry->d_name, prefix);
+		uint32_t number;
 		int length = snprintf(path, sizeof(path), "%s/%s/name", folder, entry->d_name);
 
-		if (number < 0 || length < 0 || (size_t)length >= sizeof(path))
+		if (!amph_sysfs_number(entry->d_name, prefix, &number) || number > NUMBER_MAX ||
+		    length < 0 || (size_t)length >= sizeof(path))
 			continue;
 		if (!strcmp(entry->d_name, wanted)) {
-			found = number; /* the exact one, whatever names others have */
+			found = (int)number; /* the exact one, whatever names others have */
 			break;
 		}
-		if (read_line(path, name, sizeof(name)) && !strcmp(name, wanted))
-			found = found == -ENOENT ? number : -EEXIST;
+		if (!amph_sysfs_read(path, name, sizeof(name)) && !strcmp(name, wanted))
+			found = found == -ENOENT ? (int)number : -EEXIST;
 	}
 	if (entries)
 		closedir(entries);
@@ -82,7 +54,8 @@ static bool read_number(const char *folder, const struct uio_map *map, const cha
 	int length = snprintf(path, sizeof(path), "%s/uio%u/maps/map%u/%s", folder, map->device,
 			      map->map, file);
 
-	if (length < 0 || (size_t)length >= sizeof(path) || !read_line(path, line, sizeof(line)))
+	if (length < 0 || (size_t)length >= sizeof(path) ||
+	    amph_sysfs_read(path, line, sizeof(line)))
 		return false;
 	errno = 0;
 	*value = strtoull(line, &end, 0);

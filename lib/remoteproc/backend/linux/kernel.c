@@ -38,21 +38,6 @@ static int attribute_of(uint32_t index, const char *attribute, char *text, size_
 	return amph_sysfs_read(path, text, size);
 }
 
-/* "remoteproc12" or "12". */
-static bool number_of(const char *name, uint32_t *index)
-{
-	unsigned long number;
-	char *end;
-
-	if (!strncmp(name, PREFIX, strlen(PREFIX)))
-		name += strlen(PREFIX);
-	if (*name < '0' || *name > '9')
-		return false;
-	number = strtoul(name, &end, 10);
-	*index = (uint32_t)number;
-	return !*end && number == *index;
-}
-
 int amph_remoteproc_list(uint32_t *indices, uint32_t max, uint32_t *count)
 {
 	DIR *class = opendir(AMPH_REMOTEPROC_CLASS);
@@ -61,7 +46,7 @@ int amph_remoteproc_list(uint32_t *indices, uint32_t max, uint32_t *count)
 
 	*count = 0;
 	while (class && (entry = readdir(class))) {
-		if (!number_of(entry->d_name, &index))
+		if (!amph_sysfs_number(entry->d_name, PREFIX, &index))
 			continue;
 		(*count)++;
 		/* sorted in, the highest falls out */
@@ -86,7 +71,7 @@ int amph_remoteproc_find(const char *name, uint32_t *index, struct amph_why *why
 	uint32_t number;
 
 	while (class && (entry = readdir(class))) {
-		if (!number_of(entry->d_name, &number) ||
+		if (!amph_sysfs_number(entry->d_name, PREFIX, &number) ||
 		    attribute_of(number, "name", text, sizeof(text)) || strcmp(text, name) != 0 ||
 		    (found && number > *index))
 			continue;
@@ -97,7 +82,8 @@ int amph_remoteproc_find(const char *name, uint32_t *index, struct amph_why *why
 		closedir(class);
 	if (found)
 		return 0;
-	if (number_of(name, &number) && !attribute_of(number, "state", text, sizeof(text))) {
+	if ((amph_sysfs_number(name, PREFIX, &number) || amph_sysfs_number(name, "", &number)) &&
+	    !attribute_of(number, "state", text, sizeof(text))) {
 		*index = number;
 		return 0;
 	}

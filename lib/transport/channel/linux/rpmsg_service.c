@@ -45,18 +45,6 @@ static int missing(const struct search *search, int error, const char *what, uin
 	return amph_refuse(search->why, error, what, value, 0);
 }
 
-/* The number behind a prefix: "rpmsg12"; false when it is another name. */
-static bool number_of(const char *name, const char *prefix, uint32_t *number)
-{
-	size_t length = strlen(prefix);
-	char *end;
-
-	if (strncmp(name, prefix, length) != 0 || name[length] < '0' || name[length] > '9')
-		return false;
-	*number = (uint32_t)strtoul(name + length, &end, 10);
-	return !*end;
-}
-
 /* The address of the service, from the RPMsg device that was announced with its name. */
 static int find_service(const struct search *search, uint32_t *address)
 {
@@ -96,7 +84,7 @@ static int find_device(const struct search *search, const char *prefix, const ch
 	bool found = false;
 
 	while (devices && !found && (entry = readdir(devices))) {
-		if (!number_of(entry->d_name, prefix, number))
+		if (!amph_sysfs_number(entry->d_name, prefix, number))
 			continue;
 		snprintf(path, sizeof(path), CLASS "/%s/name", entry->d_name);
 		if (name && (amph_sysfs_read(path, text, sizeof(text)) || strcmp(text, name) != 0))
