@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * A kernel with the module amphora, as far as the target "remote" sees it: one remote processor, a few
- * attachments. Test code; linked with --wrap=open, ioctl, fstatfs and ppoll.
+ * attachments. Test code; linked with --wrap=open, ioctl, fstatfs,
+ * ppoll and amph_time_now: a call that a signal interrupts has taken a second.
  */
 #ifndef FAKE_KERNEL_H
 #define FAKE_KERNEL_H
@@ -42,7 +43,8 @@ static struct fake_kernel {
 	uint32_t segment_count;
 	unsigned long fail_request; /* this call fails, */
 	int fail_error; /* with this errno, */
-	unsigned fail_times; /* so often */
+	unsigned fail_times;
+	uint64_t later; /* nanoseconds that its calls have taken */ /* so often */
 	int dmabuf; /* the fd that is a dma-buf */
 	unsigned asked; /* for the remote's info */
 	void (*asked_now)(void);
@@ -53,6 +55,8 @@ static struct fake_kernel {
 } fake;
 
 int __real_open(const char *path, int flags, ...);
+uint64_t __real_amph_time_now(void);
+uint64_t __wrap_amph_time_now(void);
 int __real_ioctl(int fd, unsigned long request, ...);
 int __real_fstatfs(int fd, struct statfs *system);
 int __real_ppoll(struct pollfd *entries, nfds_t count, const struct timespec *timeout,
@@ -264,6 +268,11 @@ static int fake_call(int fd, unsigned long request, void *argument)
 	}
 }
 
+uint64_t __wrap_amph_time_now(void)
+{
+	return __real_amph_time_now() + fake.later;
+}
+
 int __wrap_ioctl(int fd, unsigned long request, ...)
 {
 	va_list values;
@@ -276,6 +285,7 @@ int __wrap_ioctl(int fd, unsigned long request, ...)
 	if (request == fake.fail_request && fake.fail_times) {
 		fake.fail_times--;
 		error = fake.fail_error;
+		fake.later += error == EINTR ? 1000000000u : 0;
 	} else {
 		error = fake_call(fd, request, argument);
 	}

@@ -180,6 +180,21 @@ static void addresses_are_the_kernels_and_a_signal_changes_nothing(void **state)
 	close_all();
 }
 
+static void signals_without_end_end_the_call(void **state)
+{
+	struct amph_why why = {0};
+
+	(void)state;
+	fake_start();
+	fake_fail(AMPHORA_IOC_REMOTE, EINTR, 1000);
+	assert_int_equal(amph_remote_open(&self.remote, FAKE_PROOF, &why), -ETIMEDOUT);
+	assert_non_null(why.what);
+	fake_fail(AMPHORA_IOC_ATTACH, EINTR, 1000);
+	open_all(0x8000);
+	assert_refused(attach(), -ETIMEDOUT, &self.shm);
+	close_all();
+}
+
 static void buffer_inside_a_dma_buf_has_its_own_part_of_the_addresses(void **state)
 {
 	(void)state;
@@ -664,6 +679,7 @@ int main(void)
 		cmocka_unit_test(missing_module_says_what_to_load),
 		cmocka_unit_test(what_is_no_module_or_no_proof_is_refused_and_nothing_stays_open),
 		cmocka_unit_test(addresses_are_the_kernels_and_a_signal_changes_nothing),
+		cmocka_unit_test(signals_without_end_end_the_call),
 		cmocka_unit_test(buffer_inside_a_dma_buf_has_its_own_part_of_the_addresses),
 		cmocka_unit_test(memory_that_is_no_dma_buf_is_refused),
 		cmocka_unit_test(what_the_kernel_refuses_is_told_with_its_reason),

@@ -10,11 +10,20 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <amphora/time.h>
+
+#define CALL_MS 30000 /* the module waits less by itself, but anew after each signal */
+
 int amph_module_call(int fd, unsigned long request, void *argument)
 {
-	while (ioctl(fd, request, argument))
+	uint64_t deadline = amph_deadline(CALL_MS);
+
+	while (ioctl(fd, request, argument)) {
 		if (errno != EINTR)
 			return -errno;
+		if (amph_time_now() >= deadline)
+			return -ETIMEDOUT;
+	}
 	return 0;
 }
 

@@ -12,7 +12,7 @@
 
 #include <amphora/error.h>
 
-/* ioctl() that goes on after a signal. Returns 0 or -errno. */
+/* ioctl() that goes on after a signal, for half a minute. Returns 0, -ETIMEDOUT, or -errno. */
 int amph_module_call(int fd, unsigned long request, void *argument);
 
 /*

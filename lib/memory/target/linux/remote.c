@@ -44,7 +44,7 @@ static const char *reason(int error)
 		return "the kernel lets this user attach no more: it would be more than its "
 		       "quarantine holds";
 	case -ETIMEDOUT:
-		return "another user of the dma-buf does not finish: a fence";
+		return "the kernel waits too long: for a fence of the dma-buf's, as a rule";
 	default:
 		return "the kernel refuses to attach the buffer";
 	}
