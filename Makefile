@@ -41,7 +41,7 @@ help:
 #: make fuzz          every fuzzer for TIME=60 seconds
 #: make fuzz-coverage branch coverage of each parser by its fuzzer's corpus (90 % or it fails)
 #: make firmware      the library and the firmware for every processor it is built for
-#: make size          what the library needs in the riscv32 firmware: code and RAM
+#: make size          what the library needs on a Cortex-M4: code and RAM, held to firmware/size/limits.txt
 #: make vsoc          build the virtual SoC: arm64 Linux beside a coprocessor (amphora vsoc)
 #: make kernel-check  build the module amphora for every kernel there is, without a warning, and sparse
 #: make vsoc-debug    the same with a kernel that finds bugs in drivers (--debug-kernel)
@@ -133,8 +133,9 @@ firmware: packages-check
 	@for variant in firmware firmware-zicbom firmware-cortex-m7 firmware-cortex-m4; do \
 		echo "$$variant"; ($(call build,$$variant)) || exit 1; done
 
-size: all
-	$(say) 'size: the library in the riscv32 firmware'
+size: packages-check
+	$(say) 'size: the library on a Cortex-M4'
+	@$(call build,firmware-cortex-m4)
 	@scripts/size
 
 kernel-check: packages-kernel
