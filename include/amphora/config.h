@@ -34,6 +34,18 @@
 #define AMPH_QUARANTINE_MEMORY (UINT64_C(1) << 30)
 #endif
 
+/*
+ * 1: the queue has a second, quicker way for whole buffers between coherent sides, for some hundred
+ * bytes of code. Shapes no structure.
+ */
+#ifndef AMPH_QUEUE_QUICK
+#ifdef __OPTIMIZE_SIZE__
+#define AMPH_QUEUE_QUICK 0
+#else
+#define AMPH_QUEUE_QUICK 1
+#endif
+#endif
+
 #ifdef __cplusplus
 #define AMPH_STATIC_ASSERT(condition, text) static_assert(condition, text)
 #else

@@ -20,6 +20,12 @@ extern "C" {
  */
 uint32_t amph_fork_generation(void);
 
+/*
+ * Where amph_fork_generation() is kept in this process, for who asks so often that a call is too much;
+ * NULL where it is not kept anywhere. Any thread.
+ */
+const uint32_t *amph_fork_word(void);
+
 #ifdef __cplusplus
 }
 #endif

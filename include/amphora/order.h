@@ -89,6 +89,21 @@ static inline void amph_barrier_full(void)
 #endif
 }
 
+/*
+ * This processor will soon write to the line: it may ask for it now, and get on with other things while
+ * the line comes. Changes nothing; nothing where there is no such instruction.
+ */
+static inline void amph_prepare_store(const void *line)
+{
+#if defined(__x86_64__)
+	__asm__ volatile("prefetchw %0" : : "m"(*(const char *)line));
+#elif defined(__aarch64__)
+	__asm__ volatile("prfm pstl1keep, %0" : : "Q"(*(const char *)line));
+#else
+	(void)line;
+#endif
+}
+
 #ifdef AMPH_ORDER_CHECKER
 #include AMPH_ORDER_CHECKER
 #else
@@ -110,6 +125,21 @@ static inline uint16_t amph_load16(const uint16_t *word)
 static inline uint32_t amph_load32(const uint32_t *word)
 {
 	return __atomic_load_n(word, __ATOMIC_RELAXED);
+}
+
+/*
+ * A 64-bit field that a shared word guards: load that with acquire first, store it with release after.
+ * Each byte is read, or written, once, but not all at once: a Cortex-M has no such access.
+ */
+static inline uint64_t amph_load64(const uint64_t *field)
+{
+#if UINTPTR_MAX > UINT32_MAX
+	return __atomic_load_n(field, __ATOMIC_RELAXED);
+#else
+	const uint32_t *words = (const uint32_t *)(const void *)field;
+
+	return amph_load32(&words[0]) | (uint64_t)amph_load32(&words[1]) << 32;
+#endif
 }
 
 /* One single load of a shared word, before everything that follows in program order. */
@@ -138,6 +168,18 @@ static inline void amph_store16(uint16_t *word, uint16_t value)
 static inline void amph_store32(uint32_t *word, uint32_t value)
 {
 	__atomic_store_n(word, value, __ATOMIC_RELAXED);
+}
+
+static inline void amph_store64(uint64_t *field, uint64_t value)
+{
+#if UINTPTR_MAX > UINT32_MAX
+	__atomic_store_n(field, value, __ATOMIC_RELAXED);
+#else
+	uint32_t *words = (uint32_t *)(void *)field;
+
+	amph_store32(&words[0], (uint32_t)value);
+	amph_store32(&words[1], (uint32_t)(value >> 32));
+#endif
 }
 
 /* One single store of a shared word, after everything before it in program order. */

@@ -62,6 +62,41 @@ enum amph_share_state {
 
 struct amph_session;
 struct amph_share;
+struct amph_session_path;
+
+/*
+ * Plug-in: another way for gives and returns than messages, for shares that were attached for it
+ * (amph_shm_attach(): method). queue.h is one. All of it runs in the session's thread.
+ */
+struct amph_session_path_ops {
+	/* Tells of a range that has changed hands: as amph_channel_send(). -ENOTCONN: the path is not open. */
+	int (*send)(struct amph_session_path *path, const struct amph_share *share, uint64_t offset,
+		    uint64_t length, uint64_t cookie, bool reading, uint64_t deadline);
+	/* Takes what came and tells `taken`. Returns how many, 0 for none; never waits. */
+	int (*poll)(struct amph_session_path *path);
+	/*
+	 * going: this side will sleep on the channel, so the other side wakes it by a heartbeat. False: do
+	 * not, there is something to take. Not going: it is awake again.
+	 */
+	bool (*sleep)(struct amph_session_path *path, bool going);
+	/* Waits until the other side has taken everything that was sent: 0, -ETIMEDOUT, ... */
+	int (*flush)(struct amph_session_path *path, uint64_t deadline);
+	/* Its share is being released; or, not closing, goes on after all. 0, -EBUSY: something is out. */
+	int (*close)(struct amph_session_path *path, bool closing);
+	/* Its share, or the session, is gone: the memory is not touched any more. */
+	void (*closed)(struct amph_session_path *path);
+	/* Has the other side done anything since this was asked last? It counts as a sign of life. */
+	bool (*moved)(struct amph_session_path *path);
+};
+
+struct amph_session_path {
+	const struct amph_session_path_ops *ops;
+	struct amph_share *share; /* the memory that it lives in; NULL: not set up yet */
+	bool open; /* both sides have it */
+	/* Importer: the home gave this memory for the path. 0, or -errno: the reason of the refusal. */
+	int (*set_up)(struct amph_session_path *path, struct amph_share *share, uint64_t offset,
+		      uint64_t length, uint64_t cookie);
+};
 
 /* A pass that waits for its range; in the share of the side that has it first. */
 struct amph_share_pass {
@@ -80,6 +115,7 @@ struct amph_share_pass {
 struct amph_share {
 	enum amph_share_state state;
 	bool home;
+	enum amph_sync_method method; /* how gives and returns are told */
 	uint32_t handle; /* on the wire; chosen by the home side, not 0 */
 	uint32_t generation; /* of the handle */
 	int error; /* why it was refused: -errno */
@@ -211,6 +247,7 @@ struct amph_session {
 	uint32_t version;
 	uint32_t sent, received; /* sequence numbers */
 	uint32_t next_generation, next_request;
+	uint32_t next_slot; /* all before it are taken */
 	uint32_t peer_cache_line, peer_heartbeat_ms;
 	uint32_t fork_generation; /* of the process that initialised it */
 	uint64_t heard, beat; /* times of the last message in and out */
@@ -220,6 +257,7 @@ struct amph_session {
 	struct amph_session_pending asked[AMPH_SESSION_REQUESTS]; /* by this side */
 	struct amph_session_pending wanted[AMPH_SESSION_REQUESTS]; /* by the peer */
 	bool polling, closing;
+	struct amph_session_path *path; /* NULL: hand-offs are messages */
 	/* set by amph_session_offer(), so that who never offers does not link the home's part */
 	void (*home_receive)(struct amph_session *session, const struct wire_message *message);
 	struct {
@@ -260,8 +298,8 @@ int amph_session_poll(struct amph_session *session, uint64_t deadline);
  * Returns 0 and *share (state OFFERED; the answer comes by `answered`), -ENOSPC (slots), -ENOTCONN,
  * -EBUSY (that attachment is offered already), -EINVAL (attached to another target), -ENOENT (no such
  * request), -EDQUOT (larger than what was requested, and past the quota), -ENOTSUP (a way to sync that
- * needs more than messages; or no fd to send), -ENAMETOOLONG (63 characters), -EPERM (the session is closing), -ETIMEDOUT. The caller
- * keeps shm and attachment alive until released or refused. When only a part of a long segment list
+ * the other side does not know; or no fd to send), -ENAMETOOLONG (63 characters), -EPERM (the session is
+ * closing), -ETIMEDOUT. The caller keeps shm and attachment alive until released or refused. When only a part of a long segment list
  * could be sent by the deadline, the session is lost.
  */
 int amph_session_offer(struct amph_session *session, struct amph_attachment *attachment,
@@ -270,8 +308,9 @@ int amph_session_offer(struct amph_session *session, struct amph_attachment *att
 /*
  * Hands a range to the other side: the home gives, the importer returns. Syncs caches and the
  * ownership record, then tells. cookie comes out at the other side's `taken`. reading: shared.
- * Errors as amph_shm_sync_for_device(), -EBUSY (a pass from this share waits for some of the bytes),
- * and those of the channel (then nothing changed hands).
+ * A share that was attached with AMPH_SYNC_QUEUE goes through the session's queue (queue.h), others by
+ * message. Errors as amph_shm_sync_for_device(), -EBUSY (a pass from this share waits for some of the
+ * bytes), and those of the channel or the queue (-ENOTCONN: it is not open): nothing changed hands then.
  */
 int amph_session_give(struct amph_session *session, struct amph_share *share, uint64_t offset,
 		      uint64_t length, bool reading, uint64_t cookie, uint64_t deadline);

@@ -17,9 +17,11 @@ static int check_offer(struct amph_session *session, const struct amph_attachmen
 	if (!attachment->shm || attachment->target != config->target)
 		return amph_refuse(&session->why, -EINVAL,
 				   "the buffer is not attached to this session's target", 0, 0);
-	if (attachment->method != AMPH_SYNC_MESSAGES)
-		return amph_refuse(&session->why, -ENOTSUP, "this way to sync needs a queue",
-				   attachment->method, AMPH_SYNC_MESSAGES);
+	if (attachment->method > AMPH_SYNC_QUEUE ||
+	    (attachment->method == AMPH_SYNC_QUEUE && session->version < WIRE_VERSION_QUEUE))
+		return amph_refuse(&session->why, -ENOTSUP,
+				   "the other side does not know this way to sync",
+				   attachment->method, session->version);
 	if (amph_wire_name_length(attachment->shm->name) >= WIRE_NAME_MAX)
 		return amph_refuse(&session->why, -ENAMETOOLONG,
 				   "the buffer's name is too long for a message", 0,
@@ -142,7 +144,7 @@ static void home_receive(struct amph_session *session, const struct wire_message
 int amph_session_offer(struct amph_session *session, struct amph_attachment *attachment,
 		       uint32_t request, uint64_t deadline, struct amph_share **share)
 {
-	struct amph_share *slot = amph_session_free_slot(session);
+	struct amph_share *slot = amph_session_free_slot(session, session->next_slot);
 	uint64_t size;
 	int error = amph_session_usable(session);
 
@@ -163,6 +165,7 @@ int amph_session_offer(struct amph_session *session, struct amph_attachment *att
 	slot->home = true;
 	/* a slot's handle stays, and its generation tells one buffer in it from the next */
 	slot->handle = (uint32_t)(slot - session->config.shares) + 1;
+	session->next_slot = slot->handle % session->config.share_max;
 	if (!++session->next_generation)
 		session->next_generation = 1;
 	slot->generation = session->next_generation;
@@ -175,6 +178,7 @@ int amph_session_offer(struct amph_session *session, struct amph_attachment *att
 	slot->flags = attachment->shm->flags;
 	slot->direction = attachment->direction;
 	slot->granule = attachment->granule;
+	slot->method = attachment->method;
 	slot->granted_size = 0;
 	slot->pass.returned = NULL;
 	slot->va = attachment->shm->va;
@@ -198,7 +202,6 @@ int amph_session_offer(struct amph_session *session, struct amph_attachment *att
 int amph_session_give(struct amph_session *session, struct amph_share *share, uint64_t offset,
 		      uint64_t length, bool reading, uint64_t cookie, uint64_t deadline)
 {
-	struct wire_message message;
 	int error = amph_session_usable(session);
 
 	if (error)
@@ -215,8 +218,8 @@ int amph_session_give(struct amph_session *session, struct amph_share *share, ui
 		session->why = share->shm->why;
 		return error;
 	}
-	amph_session_fill_handoff(&message, share, offset, length, cookie, reading);
-	error = amph_session_send(session, &message, WIRE_GIVE, 0, -1, deadline);
+	error = amph_session_send_handoff(session, share, offset, length, cookie, reading,
+					  deadline);
 	if (error && amph_shm_sync_for_cpu(share->attachment, offset, length))
 		amph_session_lose(session, -EFAULT, "a hand-off could not be undone");
 	return error;
@@ -261,7 +264,8 @@ static void receive_return(struct amph_session *session, struct amph_share *shar
 	const struct amph_session_events *events = session->config.events;
 	int error = 0;
 
-	if (share->state != AMPH_SHARE_ACCEPTED) {
+	/* what goes by the queue is ordered there */
+	if (share->state != AMPH_SHARE_ACCEPTED || share->method != AMPH_SYNC_MESSAGES) {
 		amph_session_reject(session, message, WIRE_STATE);
 		return;
 	}
@@ -296,7 +300,9 @@ static void receive_release(struct amph_session *session, struct amph_share *sha
 		amph_session_reject(session, message, WIRE_STATE);
 		return;
 	}
-	if (amph_session_holds(share->shm, share->attachment->bit)) {
+	if ((amph_session_is_path(session, share) && share->state == AMPH_SHARE_ACCEPTED &&
+	     session->path->ops->close(session->path, true)) ||
+	    amph_session_holds(share->shm, share->attachment->bit)) {
 		amph_session_reject(session, message, WIRE_BUSY);
 		return;
 	}
@@ -332,9 +338,15 @@ static void receive_rejected(struct amph_session *session, struct amph_share *sh
 		if (share->state == AMPH_SHARE_RELEASING) {
 			share->state = share->accepted ? AMPH_SHARE_ACCEPTED : AMPH_SHARE_OFFERED;
 			share->error = error;
+			amph_session_path_stays(session, share);
 		}
 		return;
 	}
+	/* a queue's descriptors are refused by no message, and what it lives in only before it lives */
+	if (share->method == AMPH_SYNC_QUEUE &&
+	    (!amph_session_is_path(session, share) || session->path->open))
+		return;
+	share->error = error;
 	/* a give that it did not take is a return that says why */
 	if (share->state != AMPH_SHARE_ACCEPTED ||
 	    amph_shm_sync_for_cpu(share->attachment, reject->offset, reject->length))

@@ -61,6 +61,7 @@ static int import_buffer(struct amph_session *session, struct amph_share *share)
 		return error;
 	}
 	share->import_attachment.granule = share->granule;
+	share->import_attachment.method = share->method;
 	share->attachment = &share->import_attachment;
 	share->shm = &share->import_shm;
 	return 0;
@@ -115,7 +116,9 @@ static int check_offer(const struct amph_session *session, const struct wire_off
 
 	if (session->closing)
 		return -ENOTCONN;
-	if (offer->method != AMPH_SYNC_MESSAGES)
+	if (offer->method > AMPH_SYNC_QUEUE ||
+	    (offer->method == AMPH_SYNC_QUEUE &&
+	     (session->version < WIRE_VERSION_QUEUE || !session->path)))
 		return -ENOTSUP;
 	if (!config->ranges || !config->ranges_per_share || !config->segments)
 		return -ENOTSUP; /* this side takes no buffers */
@@ -135,19 +138,15 @@ static void receive_offer(struct amph_session *session, const struct wire_messag
 {
 	const struct wire_offer *offer = &message->body.offer;
 	struct amph_share named = {.handle = offer->handle, .generation = offer->generation};
-	struct amph_share *share = amph_session_free_slot(session);
+	struct amph_share *share =
+		amph_session_free_slot(session, amph_session_slot_of(session, offer->handle));
 	int error = check_offer(session, offer);
 
-	for (uint32_t i = 0; i < session->config.share_max; i++) {
-		const struct amph_share *other = &session->config.shares[i];
-
-		if (other->state != AMPH_SHARE_FREE && !other->home &&
-		    other->handle == offer->handle) {
-			/* to answer REFUSE would end the other offer */
-			amph_session_drop_handle(handle);
-			amph_session_reject(session, message, WIRE_EXISTS);
-			return;
-		}
+	if (amph_session_find_import(session, offer->handle)) {
+		/* to answer REFUSE would end the other offer */
+		amph_session_drop_handle(handle);
+		amph_session_reject(session, message, WIRE_EXISTS);
+		return;
 	}
 	if (!error && !share)
 		error = -ENOSPC;
@@ -174,6 +173,7 @@ static void receive_offer(struct amph_session *session, const struct wire_messag
 	share->flags = offer->flags & WIRE_BUFFER_FLAGS;
 	share->direction = offer->direction;
 	share->granule = offer->granule;
+	share->method = (enum amph_sync_method)offer->method;
 	share->fd = handle;
 	share->va = NULL;
 	for (uint32_t i = 0; i < AMPH_NAME_MAX; i++)
@@ -216,6 +216,19 @@ static bool reads_shared(const struct amph_shm *shm, uint64_t offset, uint64_t l
 	return false;
 }
 
+/* The home gave the memory of a queue, or what goes by a queue and not by messages: 0 for the first. */
+static int set_up(struct amph_session *session, struct amph_share *share,
+		  const struct wire_handoff *give)
+{
+	struct amph_session_path *path = session->path;
+
+	if (!(give->flags & WIRE_HANDOFF_QUEUE))
+		return -EPERM;
+	if (session->version < WIRE_VERSION_QUEUE || !path || !path->set_up)
+		return -ENOTSUP;
+	return path->set_up(path, share, give->offset, give->length, give->cookie);
+}
+
 /* Takes bytes from the home, alone or for reading. */
 static int take(struct amph_share *share, uint64_t offset, uint64_t length, bool reading)
 {
@@ -241,6 +254,12 @@ static void receive_give(struct amph_session *session, struct amph_share *share,
 		amph_session_reject(session, message, WIRE_INVALID);
 		return;
 	}
+	if (share->method != AMPH_SYNC_MESSAGES || give->flags & WIRE_HANDOFF_QUEUE) {
+		error = share->method == AMPH_SYNC_MESSAGES ? -EPERM : set_up(session, share, give);
+		if (error)
+			amph_session_reject(session, message, amph_wire_reason(error));
+		return;
+	}
 	error = take(share, give->offset, give->length, reading);
 	if (error)
 		amph_session_reject(session, message, amph_wire_reason(error));
@@ -263,7 +282,9 @@ static void receive_pass(struct amph_session *session, struct amph_share *share,
 static void receive_release(struct amph_session *session, struct amph_share *share,
 			    const struct wire_message *message)
 {
-	if (share->shm && amph_session_holds(share->shm, AMPH_HOLDER_CPU)) {
+	if ((amph_session_is_path(session, share) && share->state == AMPH_SHARE_ACCEPTED &&
+	     session->path->ops->close(session->path, true)) ||
+	    (share->shm && amph_session_holds(share->shm, AMPH_HOLDER_CPU))) {
 		amph_session_reject(session, message, WIRE_BUSY);
 		return;
 	}
@@ -354,10 +375,12 @@ void amph_import_rejected(struct amph_session *session, const struct wire_reject
 		if (share->state == AMPH_SHARE_RELEASING) {
 			share->state = AMPH_SHARE_ACCEPTED;
 			share->error = error;
+			amph_session_path_stays(session, share);
 		}
 		return;
 	}
-	if (!share->shm)
+	/* a queue's descriptors are refused by no message */
+	if (!share->shm || share->method != AMPH_SYNC_MESSAGES)
 		return;
 	/* the home could not write it down: it is still this side's, to be returned again */
 	if (error == -ENOSPC || error == -EBUSY) {
@@ -373,7 +396,6 @@ void amph_import_rejected(struct amph_session *session, const struct wire_reject
 int amph_session_return(struct amph_session *session, struct amph_share *share, uint64_t offset,
 			uint64_t length, uint64_t cookie, uint64_t deadline)
 {
-	struct wire_message message;
 	bool reading;
 	int error = amph_session_usable(session);
 
@@ -389,8 +411,7 @@ int amph_session_return(struct amph_session *session, struct amph_share *share, 
 		session->why = share->shm->why;
 		return error;
 	}
-	amph_session_fill_handoff(&message, share, offset, length, cookie, false);
-	error = amph_session_send(session, &message, WIRE_RETURN, 0, -1, deadline);
+	error = amph_session_send_handoff(session, share, offset, length, cookie, false, deadline);
 	if (error && take(share, offset, length, reading))
 		amph_session_lose(session, -EFAULT, "a hand-off could not be undone");
 	return error;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What the share layer's files share among themselves.
- * Share layer, private: nothing outside lib/share includes it.
+ * What the share layer's files share among themselves, and with the queue above them.
+ * Share layer, private: nothing outside lib/share and lib/queue includes it.
  */
 #ifndef SHARE_INTERNAL_H
 #define SHARE_INTERNAL_H
@@ -46,19 +46,75 @@ void amph_session_answer_share(struct amph_session *session, const struct amph_s
 void amph_session_fill_handoff(struct wire_message *message, const struct amph_share *share,
 			       uint64_t offset, uint64_t length, uint64_t cookie, bool reading);
 
-/* A slot that is free, or NULL; and the live share of that handle, or NULL. */
-struct amph_share *amph_session_free_slot(struct amph_session *session);
+/*
+ * Tells of a range that has changed hands, by the share's own way: GIVE at the home, else RETURN.
+ * Returns 0 or the error of the channel or of the path; then nothing was told.
+ */
+int amph_session_send_handoff(struct amph_session *session, const struct amph_share *share,
+			      uint64_t offset, uint64_t length, uint64_t cookie, bool reading,
+			      uint64_t deadline);
+
+/* The same for what a received message makes this side say: as amph_session_send_answer(). */
+int amph_session_answer_handoff(struct amph_session *session, const struct amph_share *share,
+				uint64_t offset, uint64_t length, uint64_t cookie);
+
+/* Says a heartbeat now: whoever sleeps on the channel wakes. Nothing is lost when there is no room. */
+void amph_session_knock(struct amph_session *session);
+
+/* Does the share hold the session's path? */
+static inline bool amph_session_is_path(const struct amph_session *session,
+					const struct amph_share *share)
+{
+	return session->path && session->path->share == share;
+}
+
+/* The release of the path's share was refused: it goes on. */
+static inline void amph_session_path_stays(struct amph_session *session,
+					   const struct amph_share *share)
+{
+	if (amph_session_is_path(session, share) && session->path->ops->close(session->path, false))
+		amph_session_lose(session, -EFAULT, "a queue could not be put back");
+}
+
+/*
+ * A slot that is free, or NULL, looked for from slot `from` on; and the live share of that handle, or
+ * NULL. A home's handle is its slot's number plus 1; an import lies in the slot of its handle, or in the
+ * next one that was free: so both are found at once, however many there are.
+ */
+static inline uint32_t amph_session_slot_of(const struct amph_session *session, uint32_t handle)
+{
+	uint32_t slot = handle - 1;
+
+	return slot < session->config.share_max ? slot : slot % session->config.share_max;
+}
+
+struct amph_share *amph_session_free_slot(struct amph_session *session, uint32_t from);
+struct amph_share *amph_session_find_import(struct amph_session *session, uint32_t handle);
 struct amph_share *amph_session_find(struct amph_session *session, bool home, uint32_t handle,
 				     uint32_t generation);
 
-/* Is it one of the session's own slots? */
-bool amph_session_has(const struct amph_session *session, const struct amph_share *share);
+/* Is it one of the session's own slots, and in use? */
+static inline bool amph_session_has(const struct amph_session *session,
+				    const struct amph_share *share)
+{
+	return (uintptr_t)share >= (uintptr_t)session->config.shares &&
+	       (uintptr_t)share < (uintptr_t)&session->config.shares[session->config.share_max] &&
+	       share->state != AMPH_SHARE_FREE;
+}
 
 /* Does anybody with this holder bit have any byte of the buffer? */
 bool amph_session_holds(const struct amph_shm *shm, uint32_t bit);
 
 /* Does any of these bytes belong to a pass from this share that still waits for some of its range? */
-bool amph_session_awaits(const struct amph_share *share, uint64_t offset, uint64_t length);
+static inline bool amph_session_awaits(const struct amph_share *share, uint64_t offset,
+				       uint64_t length)
+{
+	const struct amph_share_pass *pass = &share->pass;
+
+	/* the pass is inside the buffer, so its end does not wrap; the other's may, for now */
+	return pass->returned && offset < pass->offset + pass->length &&
+	       (length > pass->offset || offset > pass->offset - length);
+}
 
 /* Tells the application and frees the slot. The share ends in `state`. */
 void amph_session_end_share(struct amph_session *session, struct amph_share *share,

@@ -20,7 +20,6 @@ static int go_on(const struct amph_share_pass *pass, struct amph_attachment *fro
 		 uint64_t length, bool *taken)
 {
 	struct amph_attachment *to = pass->to_share->attachment;
-	struct wire_message message;
 	int error;
 
 	*taken = false;
@@ -29,8 +28,7 @@ static int go_on(const struct amph_share_pass *pass, struct amph_attachment *fro
 	error = amph_shm_pass(from, to, offset, length);
 	if (error)
 		return error;
-	amph_session_fill_handoff(&message, pass->to_share, offset, length, pass->cookie, false);
-	error = amph_session_send_answer(pass->to, &message, WIRE_GIVE);
+	error = amph_session_answer_handoff(pass->to, pass->to_share, offset, length, pass->cookie);
 	if (!error)
 		return 0;
 	*taken = true;

@@ -44,6 +44,8 @@ static void tick(struct amph_session *session)
 	struct wire_message message;
 	int error;
 
+	if (now >= loss_due(session) && session->path && session->path->ops->moved(session->path))
+		session->heard = now;
 	if (now >= loss_due(session)) {
 		amph_session_lose(session, -EPIPE, "the other side was silent for too long");
 		return;
@@ -57,9 +59,31 @@ static void tick(struct amph_session *session)
 		amph_session_lose(session, error, "the channel is broken");
 }
 
+void amph_session_knock(struct amph_session *session)
+{
+	struct wire_message message;
+
+	/* no room: then there is input enough to wake it */
+	amph_session_send(session, &message, WIRE_HEARTBEAT, 0, -1, amph_time_now());
+}
+
 static bool is_live(const struct amph_session *session)
 {
 	return session->state == AMPH_SESSION_OPEN || session->state == AMPH_SESSION_CLOSING;
+}
+
+/* Waits for the channel, unless the path has something already. Returns what the channel said. */
+static int poll_channel(struct amph_session *session, uint64_t wake)
+{
+	struct amph_session_path *path = session->path;
+	int result;
+
+	if (path && !path->ops->sleep(path, true))
+		wake = 0;
+	result = amph_channel_poll(session->config.channel, wake);
+	if (session->path)
+		session->path->ops->sleep(session->path, false);
+	return result;
 }
 
 static int poll_until(struct amph_session *session, uint64_t deadline)
@@ -68,21 +92,24 @@ static int poll_until(struct amph_session *session, uint64_t deadline)
 
 	for (;;) {
 		uint64_t wake = deadline;
-		int result;
+		int result, taken = 0;
 
 		if (is_live(session))
 			wake = earlier(wake, earlier(beat_due(session), loss_due(session)));
 		/* first what came: it counts, even if nobody looked until now */
-		result = amph_channel_poll(session->config.channel, wake);
+		result = poll_channel(session, wake);
 		if (result < 0 && result != -ETIMEDOUT && result != -EBUSY)
 			amph_session_lose(session, result, "the channel is broken");
+		if (session->path)
+			taken = session->path->ops->poll(session->path);
 		/* also when there is input without end: the other side waits for the heartbeats */
 		if (is_live(session))
 			tick(session);
 		if (session->state == AMPH_SESSION_LOST)
 			return session->error;
-		if (session->count.received != before)
-			return (int)(session->count.received - before);
+		taken += (int)(session->count.received - before);
+		if (taken)
+			return taken;
 		if (result == -EBUSY)
 			return result;
 		if (amph_time_now() >= deadline)
@@ -177,6 +204,8 @@ static void end(struct amph_session *session, enum amph_session_state state)
 		session->wanted[i] = (struct amph_session_pending){0};
 	}
 	session->granted_size = 0;
+	if (session->path) /* one that was never set up */
+		session->path->ops->closed(session->path);
 }
 
 void amph_session_closed(struct amph_session *session)
@@ -207,7 +236,7 @@ static bool may_close(struct amph_session *session)
 	for (uint32_t i = 0; i < session->config.share_max; i++) {
 		const struct amph_share *share = &session->config.shares[i];
 
-		if (share->state == AMPH_SHARE_ACCEPTED &&
+		if (share->state == AMPH_SHARE_ACCEPTED && !amph_session_is_path(session, share) &&
 		    (share->pass.returned ||
 		     amph_session_holds(share->shm,
 					share->home ? share->attachment->bit : AMPH_HOLDER_CPU)))

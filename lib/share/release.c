@@ -21,6 +21,15 @@ int amph_session_release(struct amph_session *session, struct amph_share *share,
 	if (share->pass.returned && share->home)
 		return amph_refuse(&session->why, -EBUSY, "a pass still waits for its range",
 				   share->pass.offset, share->pass.length);
+	/* what was returned by the queue must be there before the release that comes by message */
+	if (share->method == AMPH_SYNC_QUEUE && session->path) {
+		error = session->path->ops->flush(session->path, deadline);
+		if (!error && amph_session_is_path(session, share))
+			error = session->path->ops->close(session->path, true);
+		if (error)
+			return amph_refuse(&session->why, error,
+					   "the queue is not empty, or ranges are out by it", 0, 0);
+	}
 	if (amph_session_holds(share->shm, share->home ? share->attachment->bit : AMPH_HOLDER_CPU))
 		return amph_refuse(&session->why, -EBUSY, "ranges are still out", 0, 0);
 	message.body.answer = (struct wire_answer){
@@ -29,9 +38,11 @@ int amph_session_release(struct amph_session *session, struct amph_share *share,
 		.flags = share->home ? WIRE_SHARE_HOME : 0,
 	};
 	error = amph_session_send(session, &message, WIRE_RELEASE, 0, -1, deadline);
-	if (!error) {
-		share->state = AMPH_SHARE_RELEASING;
-		share->accepted = !offered;
+	if (error) {
+		amph_session_path_stays(session, share);
+		return error;
 	}
-	return error;
+	share->state = AMPH_SHARE_RELEASING;
+	share->accepted = !offered;
+	return 0;
 }

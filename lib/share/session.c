@@ -117,16 +117,23 @@ int amph_session_send(struct amph_session *session, struct wire_message *message
 	return error;
 }
 
+/* What waited for room counts against this poll's answers. */
+static int charge(struct amph_session *session, uint64_t start, int error)
+{
+	uint64_t waited = amph_time_now() - start;
+
+	session->answer_left = waited < session->answer_left ? session->answer_left - waited : 0;
+	return error;
+}
+
 int amph_session_send_answer(struct amph_session *session, struct wire_message *message,
 			     enum wire_type type)
 {
 	uint64_t start = amph_time_now();
-	uint64_t left = session->answer_left;
-	int error = amph_session_send(session, message, type, 0, -1, start + left);
-	uint64_t waited = amph_time_now() - start;
 
-	session->answer_left = waited < left ? left - waited : 0;
-	return error;
+	return charge(
+		session, start,
+		amph_session_send(session, message, type, 0, -1, start + session->answer_left));
 }
 
 void amph_session_answer(struct amph_session *session, struct wire_message *message,
@@ -228,12 +235,40 @@ void amph_session_fill_handoff(struct wire_message *message, const struct amph_s
 	};
 }
 
+int amph_session_send_handoff(struct amph_session *session, const struct amph_share *share,
+			      uint64_t offset, uint64_t length, uint64_t cookie, bool reading,
+			      uint64_t deadline)
+{
+	struct wire_message message;
+
+	if (share->method == AMPH_SYNC_QUEUE)
+		return session->path ? session->path->ops->send(session->path, share, offset,
+								length, cookie, reading, deadline)
+				     : -ENOTCONN;
+	amph_session_fill_handoff(&message, share, offset, length, cookie, reading);
+	return amph_session_send(session, &message, share->home ? WIRE_GIVE : WIRE_RETURN, 0, -1,
+				 deadline);
+}
+
+int amph_session_answer_handoff(struct amph_session *session, const struct amph_share *share,
+				uint64_t offset, uint64_t length, uint64_t cookie)
+{
+	uint64_t start = amph_time_now();
+
+	return charge(session, start,
+		      amph_session_send_handoff(session, share, offset, length, cookie, false,
+						start + session->answer_left));
+}
+
 /* --- slots --- */
 
-struct amph_share *amph_session_free_slot(struct amph_session *session)
+struct amph_share *amph_session_free_slot(struct amph_session *session, uint32_t from)
 {
-	for (uint32_t i = 0; i < session->config.share_max; i++) {
-		struct amph_share *share = &session->config.shares[i];
+	uint32_t max = session->config.share_max;
+
+	for (uint32_t i = 0; i < max; i++) {
+		uint32_t at = from < max - i ? from + i : from + i - max;
+		struct amph_share *share = &session->config.shares[at];
 
 		/* an import that the application still refers to keeps its storage */
 		if (share->state == AMPH_SHARE_FREE && !share->import_shm.memory)
@@ -242,26 +277,34 @@ struct amph_share *amph_session_free_slot(struct amph_session *session)
 	return NULL;
 }
 
-struct amph_share *amph_session_find(struct amph_session *session, bool home, uint32_t handle,
-				     uint32_t generation)
+struct amph_share *amph_session_find_import(struct amph_session *session, uint32_t handle)
 {
-	for (uint32_t i = 0; i < session->config.share_max; i++) {
-		struct amph_share *share = &session->config.shares[i];
+	uint32_t max = session->config.share_max;
+	uint32_t at = amph_session_slot_of(session, handle);
 
-		if (share->state != AMPH_SHARE_FREE && share->home == home &&
-		    share->handle == handle && share->generation == generation)
+	for (uint32_t i = 0; i < max; i++) {
+		struct amph_share *share = &session->config.shares[at];
+
+		if (share->state != AMPH_SHARE_FREE && !share->home && share->handle == handle)
 			return share;
+		at = at + 1 < max ? at + 1 : 0;
 	}
 	return NULL;
 }
 
-bool amph_session_has(const struct amph_session *session, const struct amph_share *share)
+struct amph_share *amph_session_find(struct amph_session *session, bool home, uint32_t handle,
+				     uint32_t generation)
 {
-	for (uint32_t i = 0; i < session->config.share_max; i++) {
-		if (share == &session->config.shares[i])
-			return share->state != AMPH_SHARE_FREE;
-	}
-	return false;
+	struct amph_share *share = NULL;
+
+	if (!home)
+		share = amph_session_find_import(session, handle);
+	else if (handle - 1 < session->config.share_max)
+		share = &session->config.shares[handle - 1];
+	if (!share || share->state == AMPH_SHARE_FREE || share->home != home ||
+	    share->generation != generation)
+		return NULL;
+	return share;
 }
 
 bool amph_session_holds(const struct amph_shm *shm, uint32_t bit)
@@ -273,19 +316,12 @@ bool amph_session_holds(const struct amph_shm *shm, uint32_t bit)
 	return false;
 }
 
-bool amph_session_awaits(const struct amph_share *share, uint64_t offset, uint64_t length)
-{
-	const struct amph_share_pass *pass = &share->pass;
-
-	/* the pass is inside the buffer, so its end does not wrap; the other's may, for now */
-	return pass->returned && offset < pass->offset + pass->length &&
-	       (length > pass->offset || offset > pass->offset - length);
-}
-
 void amph_session_free_share(struct amph_session *session, struct amph_share *share)
 {
 	const struct amph_session_windows *windows = &session->config.windows;
 
+	if (amph_session_is_path(session, share))
+		session->path->ops->closed(session->path);
 	if (share->home) {
 		session->granted_size -= share->granted_size;
 		share->granted_size = 0;
@@ -308,6 +344,8 @@ void amph_session_free_share(struct amph_session *session, struct amph_share *sh
 	share->shm = NULL;
 	share->attachment = NULL;
 	share->state = AMPH_SHARE_FREE;
+	if (&session->config.shares[session->next_slot] > share)
+		session->next_slot = (uint32_t)(share - session->config.shares);
 }
 
 void amph_session_end_share(struct amph_session *session, struct amph_share *share,

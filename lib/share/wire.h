@@ -13,7 +13,9 @@
 #include <amphora/shm.h>
 
 #define WIRE_VERSION_MIN 1u
-#define WIRE_VERSION_MAX 1u
+#define WIRE_VERSION_MAX 2u
+
+#define WIRE_VERSION_QUEUE 2u /* from here on offers for a queue, and the queue itself */
 
 #define WIRE_MESSAGE_MAX   496u /* bytes, of any message: one RPMsg payload of Linux */
 #define WIRE_NAME_MAX	   64u /* bytes of a name field, the closing NUL included */
@@ -72,6 +74,7 @@ enum wire_reason {
 #define WIRE_OFFER_HANDLE 0x100u /* an fd travels with this message */
 
 #define WIRE_HANDOFF_READING 0x1u /* GIVE only: shared for reading */
+#define WIRE_HANDOFF_QUEUE   0x2u /* GIVE only: the memory is to be the session's queue */
 #define WIRE_SHARE_HOME	     0x1u /* RELEASE, RELEASED: the sender is the buffer's home */
 
 struct wire_header {

@@ -32,7 +32,7 @@ ALLOWED = {
     "memory": {"base", "platform"},
     "transport": {"base", "platform"},
     "share": {"base", "platform", "memory", "transport"},
-    "queue": {"base", "platform", "memory", "transport"},
+    "queue": {"base", "platform", "memory", "transport", "share"},
     "remoteproc": {"base", "platform", "memory", "transport"},
 }
 
@@ -43,6 +43,7 @@ HEADERS = {
     "memory": "shm attachment provider target pool memfd remote remote_ti dmabuf uio vfio",
     "transport": "virtqueue rpmsg channel rpmsg_service",
     "share": "session wire",
+    "queue": "queue",
     "remoteproc": "rproc rproc_linux remoteproc elf resource_table",
 }
 HEADER_LAYER = {name + ".h": layer for layer, names in HEADERS.items() for name in names.split()}

@@ -45,6 +45,20 @@ static inline uint32_t amph_load32_acquire(const uint32_t *word)
 	return __atomic_load_n(word, __ATOMIC_ACQUIRE);
 }
 
+static inline uint64_t amph_load64(const uint64_t *field)
+{
+	uint64_t value = __atomic_load_n(field, __ATOMIC_RELAXED);
+
+	if (order_was_read)
+		order_was_read((void *)(uintptr_t)field, sizeof(*field));
+	return value;
+}
+
+static inline void amph_store64(uint64_t *field, uint64_t value)
+{
+	__atomic_store_n(field, value, __ATOMIC_RELAXED);
+}
+
 static inline void amph_store16(uint16_t *word, uint16_t value)
 {
 	__atomic_store_n(word, value, __ATOMIC_RELAXED);

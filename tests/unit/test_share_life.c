@@ -257,10 +257,13 @@ static void versions_and_nonces_are_checked(void **state)
 	assert_int_equal(greet(5, 0, hello), WIRE_OK);
 	assert_int_equal(greet(0, 0, hello), WIRE_INVALID);
 	assert_int_equal(greet(5, 7, hello), WIRE_INVALID);
-	bad.version_min = bad.version_max = 2;
+	bad.version_min = bad.version_max = WIRE_VERSION_MAX + 1;
 	assert_int_equal(greet(5, 0, bad), WIRE_VERSION);
 	bad.version_min = 1;
 	bad.version_max = 9;
+	assert_int_equal(greet(5, 0, bad), WIRE_OK);
+	assert_int_equal(peers.end.last.body.hello.version_max, WIRE_VERSION_MAX);
+	bad.version_max = 1;
 	assert_int_equal(greet(5, 0, bad), WIRE_OK);
 	assert_int_equal(peers.end.last.body.hello.version_max, 1);
 	bad.flags = 1;
@@ -273,7 +276,8 @@ static void versions_and_nonces_are_checked(void **state)
 		mains.session.state = AMPH_SESSION_GREETING;
 		raw.body.hello = hello;
 		if (i == 0)
-			raw.body.hello.version_min = raw.body.hello.version_max = 2;
+			raw.body.hello.version_min = raw.body.hello.version_max =
+				WIRE_VERSION_MAX + 1;
 		else if (i == 1)
 			raw.body.hello.version_max = 2;
 		else if (i == 2)
@@ -762,7 +766,7 @@ static void an_import_that_is_still_referred_to_keeps_its_slot(void **state)
 	assert_int_equal(amph_session_release(&mains.session, share, 0), 0);
 	settle(&mains, &peers);
 	assert_null(shm->va);
-	raw_offer(3);
+	raw_offer(1);
 	amph_session_send(&mains.session, &raw, WIRE_OFFER, 1, -1, 0);
 	amph_session_poll(&peers.session, 0);
 	assert_int_equal(peers.shares[0].state, AMPH_SHARE_FREE);

@@ -158,7 +158,7 @@ static void a_share_of_another_session_or_kind_is_refused(void **state)
 	amph_session_lose(&peers.session, -EIO, "the end");
 }
 
-static void an_attachment_that_messages_can_t_serve_is_not_offered(void **state)
+static void an_attachment_that_the_session_can_t_serve_is_not_offered(void **state)
 {
 	struct amph_attachment attachment;
 	struct amph_share *share;
@@ -167,8 +167,13 @@ static void an_attachment_that_messages_can_t_serve_is_not_offered(void **state)
 	open_pair();
 	open_buffer(AMPH_DEVICE_READS_WRITES);
 	attachment = buffer.attachment;
-	attachment.method = AMPH_SYNC_QUEUE;
+	attachment.method = AMPH_SYNC_LOCK;
 	assert_int_equal(amph_session_offer(&mains.session, &attachment, 0, 0, &share), -ENOTSUP);
+	/* version 1 of the protocol knows no queues */
+	attachment.method = AMPH_SYNC_QUEUE;
+	mains.session.version = 1;
+	assert_int_equal(amph_session_offer(&mains.session, &attachment, 0, 0, &share), -ENOTSUP);
+	mains.session.version = WIRE_VERSION_MAX;
 	attachment = buffer.attachment;
 	attachment.shm = NULL;
 	assert_int_equal(amph_session_offer(&mains.session, &attachment, 0, 0, &share), -EINVAL);
@@ -326,7 +331,7 @@ int main(void)
 		cmocka_unit_test(opening_says_why_it_failed),
 		cmocka_unit_test(a_session_that_is_not_open_sends_nothing),
 		cmocka_unit_test(a_share_of_another_session_or_kind_is_refused),
-		cmocka_unit_test(an_attachment_that_messages_can_t_serve_is_not_offered),
+		cmocka_unit_test(an_attachment_that_the_session_can_t_serve_is_not_offered),
 		cmocka_unit_test(a_callback_that_waits_is_refused),
 		cmocka_unit_test(a_side_without_room_for_buffers_takes_none),
 		cmocka_unit_test(segments_whose_sum_wraps_are_malformed),

@@ -4,6 +4,13 @@
  */
 #include <amphora/fork.h>
 
+const uint32_t *amph_fork_word(void)
+{
+	static const uint32_t never;
+
+	return &never;
+}
+
 uint32_t amph_fork_generation(void)
 {
 	return 0;

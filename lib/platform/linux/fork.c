@@ -20,12 +20,23 @@ static void count_fork(void)
 
 static void register_handler(void)
 {
-	registered = pthread_atfork(NULL, NULL, count_fork) == 0;
+	/* release: pairs with the acquire in amph_fork_word() */
+	__atomic_store_n(&registered, pthread_atfork(NULL, NULL, count_fork) == 0,
+			 __ATOMIC_RELEASE);
+}
+
+const uint32_t *amph_fork_word(void)
+{
+	/* once registered, for good: only the first calls need to ask who of them is first */
+	if (!__atomic_load_n(&registered, __ATOMIC_ACQUIRE))
+		pthread_once(&once, register_handler);
+	return registered ? &generation : NULL;
 }
 
 uint32_t amph_fork_generation(void)
 {
-	pthread_once(&once, register_handler);
+	const uint32_t *word = amph_fork_word();
+
 	/* Without memory for a handler the process id still tells parent and child apart. */
-	return registered ? generation : (uint32_t)getpid();
+	return word ? *word : (uint32_t)getpid();
 }

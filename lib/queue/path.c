@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What a queue does for its session: carries gives and returns, wakes and is woken, ends with it.
+ * Queue layer; freestanding; the session calls these through its hooks and knows nothing of queues.
+ */
+#include <amphora/fork.h>
+#include <amphora/time.h>
+
+#include "queue/ring.h"
+#include "share/internal.h"
+
+#define LOOK_MS 100u /* a long wait looks at the channel that often, or for each heartbeat */
+
+/* The hooks are the first member. */
+static struct amph_queue *queue_of(struct amph_session_path *path)
+{
+	return (struct amph_queue *)path;
+}
+
+static int path_send(struct amph_session_path *path, const struct amph_share *share,
+		     uint64_t offset, uint64_t length, uint64_t cookie, bool reading,
+		     uint64_t deadline)
+{
+	struct amph_queue *queue = queue_of(path);
+	const uint32_t *word;
+
+	if (queue->state != AMPH_QUEUE_OPEN || share == path->share)
+		return -ENOTCONN;
+	if (!queue_has_room(queue)) {
+		int error = amph_queue_wait(queue, QUEUE_FOR_ROOM, deadline);
+
+		if (error)
+			return error;
+	}
+	word = &queue_slot(queue, queue->out, queue->produced)->sequence;
+	queue_put(queue, share, offset, length, cookie, reading);
+	amph_queue_knock(queue, QUEUE_FOR_SLOT, word);
+	return 0;
+}
+
+/* Tells the application what came, as messages would. */
+static int path_poll(struct amph_session_path *path)
+{
+	struct amph_queue *queue = queue_of(path);
+	const struct amph_session_events *events = queue->session->config.events;
+	struct amph_queue_entry entry;
+	int count = 0, result = 1;
+
+	/* a wait of the queue's own takes for itself what it waits for */
+	if (queue->state == AMPH_QUEUE_OPEN && queue->waits_for)
+		return amph_queue_there(queue, queue->waits_for);
+	while (queue->state == AMPH_QUEUE_OPEN && result > 0) {
+		result = amph_queue_take(queue, &entry);
+		count += result > 0;
+		if (result == 1 && events && events->taken)
+			events->taken(queue->session, entry.share, entry.offset, entry.length,
+				      entry.reading, entry.cookie);
+	}
+	if (queue->state == AMPH_QUEUE_OPEN)
+		amph_queue_tell(queue);
+	return count;
+}
+
+static bool path_sleep(struct amph_session_path *path, bool going)
+{
+	struct amph_queue *queue = queue_of(path);
+
+	if (queue->state != AMPH_QUEUE_OPEN)
+		return true;
+	if (going)
+		return amph_queue_sleep(queue, queue->waits_for ? queue->waits_for : QUEUE_FOR_SLOT,
+					QUEUE_BY_CHANNEL);
+	amph_queue_awake(queue);
+	return true;
+}
+
+static int path_flush(struct amph_session_path *path, uint64_t deadline)
+{
+	struct amph_queue *queue = queue_of(path);
+
+	if (queue->state != AMPH_QUEUE_OPEN || amph_queue_there(queue, QUEUE_FOR_EMPTY))
+		return 0;
+	return amph_queue_wait(queue, QUEUE_FOR_EMPTY, deadline);
+}
+
+/* Is anything out by this queue, in either direction, or on its way in? */
+static bool is_busy(const struct amph_queue *queue)
+{
+	const struct amph_session_config *config = &queue->session->config;
+
+	for (uint32_t i = 0; i < config->share_max; i++) {
+		const struct amph_share *share = &config->shares[i];
+
+		if (share->shm && share != queue->path.share &&
+		    share->attachment->method == AMPH_SYNC_QUEUE &&
+		    amph_session_holds(share->shm,
+				       share->home ? share->attachment->bit : AMPH_HOLDER_CPU))
+			return true;
+	}
+	return queue_has_slot(queue);
+}
+
+int amph_queue_record(const struct amph_queue *queue, bool in_use)
+{
+	const struct amph_share *share = queue->path.share;
+
+	if (share->home == in_use)
+		return amph_shm_sync_for_device(share->attachment, 0, share->size, false);
+	return amph_shm_sync_for_cpu(share->attachment, 0, share->size);
+}
+
+static int path_close(struct amph_session_path *path, bool closing)
+{
+	struct amph_queue *queue = queue_of(path);
+	int error;
+
+	if (closing && (queue->state != AMPH_QUEUE_OPEN || is_busy(queue)))
+		return -EBUSY;
+	error = amph_queue_record(queue, !closing);
+	if (!error)
+		queue->state = closing ? AMPH_QUEUE_CLOSING : AMPH_QUEUE_OPEN;
+	return error;
+}
+
+static void path_closed(struct amph_session_path *path)
+{
+	struct amph_queue *queue = queue_of(path);
+
+	queue->state = AMPH_QUEUE_CLOSED;
+	queue->session->path = NULL;
+	path->share = NULL;
+}
+
+static bool path_moved(struct amph_session_path *path)
+{
+	struct amph_queue *queue = queue_of(path);
+	uint32_t before = queue->moved;
+
+	if (queue->state != AMPH_QUEUE_OPEN)
+		return false;
+	queue->moved = queue->consumed + queue_load(queue, queue_consumed(queue->peer_line));
+	return queue->moved != before;
+}
+
+const struct amph_session_path_ops amph_queue_path_ops = {
+	.send = path_send,
+	.poll = path_poll,
+	.sleep = path_sleep,
+	.flush = path_flush,
+	.close = path_close,
+	.closed = path_closed,
+	.moved = path_moved,
+};
+
+int amph_queue_init(struct amph_queue *queue, struct amph_session *session,
+		    const struct amph_queue_config *config, uint32_t abi, uint32_t size)
+{
+	int error = amph_abi_check(abi, size, (uint32_t)sizeof(*queue));
+
+	if (error)
+		return error;
+	if (session->fork_generation != amph_fork_generation())
+		return -EPERM;
+	if (session->path)
+		return amph_refuse(&session->why, -EBUSY, "the session has a queue", 0, 0);
+	*queue = (struct amph_queue){
+		.session = session,
+		.shares = session->config.shares,
+		.share_max = session->config.share_max,
+		.share_bytes = session->config.share_max * sizeof(struct amph_share),
+		.fork_generation = session->fork_generation,
+		.fork_word = amph_fork_word(),
+		.config = *config,
+	};
+	queue->path.ops = &amph_queue_path_ops;
+	return 0;
+}
+
+int amph_queue_shape(struct amph_queue *queue, struct amph_share *share, uint32_t slots,
+		     uint32_t stride)
+{
+	const struct amph_session *session = queue->session;
+	const struct amph_attachment *attachment = share->attachment;
+	struct amph_why *why = &queue->session->why;
+	uint8_t *lines = share->va;
+	uint32_t beat = session->config.heartbeat_ms / 2;
+
+	if (slots < 2 || slots > AMPH_QUEUE_SLOTS_MAX || slots & (slots - 1))
+		return amph_refuse(why, -EINVAL, "the slots are no power of two in 2 to 32768",
+				   slots, AMPH_QUEUE_SLOTS_MAX);
+	if (stride < AMPH_QUEUE_STRIDE || stride > 4096 || stride & (stride - 1) ||
+	    stride % attachment->granule)
+		return amph_refuse(why, -EINVAL, "the stride does not keep cache lines apart",
+				   stride, attachment->granule);
+	if (share->size < amph_queue_size(slots, stride))
+		return amph_refuse(why, -EINVAL, "the buffer is too small for the queue",
+				   share->size, amph_queue_size(slots, stride));
+	if (share->direction != AMPH_DEVICE_READS_WRITES || !lines ||
+	    (uintptr_t)lines & (stride - 1))
+		return amph_refuse(why, -EINVAL,
+				   "a queue's memory is in one piece, aligned, and written by both",
+				   (uintptr_t)lines, stride);
+	if (!attachment->coherent && !(share->shm->flags & AMPH_SHM_NOT_CACHED))
+		queue->cache = attachment->target->cache;
+	/* one try tells whether this processor, or this privilege level, can do it at all */
+	if (queue->cache &&
+	    (!queue->cache->invalidate || !queue->cache->clean ||
+	     queue->cache->clean(lines, stride) || queue->cache->invalidate(lines, stride)))
+		return amph_refuse(
+			why, -ENOTSUP,
+			"the queue's memory needs cache maintenance that this side can't "
+			"do: use uncached memory",
+			0, 0);
+	queue->mask = slots - 1;
+	queue->shift = (uint32_t)__builtin_ctz(stride);
+	queue->own_line = lines + (share->home ? 0 : stride);
+	queue->peer_line = lines + (share->home ? stride : 0);
+	lines += AMPH_QUEUE_LINES * stride;
+	queue->out = lines + (share->home ? 0 : (size_t)slots * stride);
+	queue->in = lines + (share->home ? (size_t)slots * stride : 0);
+	queue->look_ns = 1000000u * (beat && beat < LOOK_MS ? beat : LOOK_MS);
+	queue->path.share = share;
+	queue->session->path = &queue->path;
+	return 0;
+}
+
+void amph_queue_ready(struct amph_queue *queue)
+{
+	uint32_t can = QUEUE_READY;
+
+	if (queue->config.spins != AMPH_QUEUE_SPIN)
+		can |= QUEUE_SLEEPS;
+	if (queue->config.doorbell.ring)
+		can |= QUEUE_RINGS;
+	/* release: pairs with the acquire in amph_queue_meet() */
+	queue_store(queue, &queue_sleeper(queue, queue->own_line)->ready, can);
+}
+
+bool amph_queue_meet(struct amph_queue *queue)
+{
+	/* acquire: pairs with the release in amph_queue_ready() */
+	queue->peer_ready = queue_load(queue, &queue_sleeper(queue, queue->peer_line)->ready);
+	if (!(queue->peer_ready & QUEUE_READY))
+		return false;
+	queue->state = AMPH_QUEUE_OPEN;
+	queue->path.open = true;
+	return true;
+}

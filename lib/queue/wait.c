@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Waiting at a queue: look for a while, then sleep; and ringing for whoever sleeps.
+ * Queue layer; freestanding; sleeps by the doorbell of the configuration or by the session's channel.
+ *
+ * A doorbell is rung only for a side that says it sleeps, and is never lost:
+ *
+ *     who sleeps                              who rings
+ *     waiting = what for                      writes the word (a sequence, or consumed)
+ *     full barrier                            full barrier
+ *     looks at the word once more, sleeps     looks at waiting, rings
+ *
+ * One of the two looks comes after the other side's write. What is written between the last look and
+ * the sleep changes the word that a futex compares, or rings a doorbell that counts from before.
+ */
+#include <amphora/time.h>
+
+#include "queue/ring.h"
+#include "share/internal.h"
+
+bool amph_queue_there(struct amph_queue *queue, uint32_t what)
+{
+	if (what == QUEUE_FOR_SLOT)
+		return queue_has_slot(queue);
+	if (what == QUEUE_FOR_ROOM)
+		return queue_has_room(queue);
+	return queue_load(queue, queue_consumed(queue->peer_line)) == queue->produced;
+}
+
+void amph_queue_knock(struct amph_queue *queue, uint32_t what, const uint32_t *word)
+{
+	const struct amph_queue_doorbell *doorbell = &queue->config.doorbell;
+	uint32_t waiting;
+
+	if (!(queue->peer_ready & QUEUE_SLEEPS))
+		return;
+	/* full: pairs with the one in amph_queue_sleep() */
+	amph_barrier_full();
+	waiting = queue_load(queue, &queue_sleeper(queue, queue->peer_line)->waiting);
+	/* once for each sleep: it does not hear better for hearing it twice */
+	if (!(waiting & what) || waiting == queue->rung)
+		return;
+	queue->rung = waiting;
+	if (waiting & QUEUE_BY_CHANNEL)
+		amph_session_knock(queue->session);
+	else if (doorbell->ring)
+		doorbell->ring(doorbell->argument, word);
+}
+
+void amph_queue_tell(struct amph_queue *queue)
+{
+	uint32_t *word = queue_consumed(queue->own_line);
+
+	if (queue->told == queue->consumed)
+		return;
+	queue->told = queue->consumed;
+	/* release: pairs with the acquire in queue_has_room() */
+	queue_store(queue, word, queue->told);
+	amph_queue_knock(queue, QUEUE_FOR_ROOM, word);
+}
+
+bool amph_queue_sleep(struct amph_queue *queue, uint32_t what, uint32_t how)
+{
+	queue->sleeps += QUEUE_SLEEP;
+	queue_store(queue, &queue_sleeper(queue, queue->own_line)->waiting,
+		    queue->sleeps | (what & (QUEUE_FOR_SLOT | QUEUE_FOR_ROOM)) | how);
+	/* full: pairs with the one in amph_queue_knock() */
+	amph_barrier_full();
+	return !amph_queue_there(queue, what);
+}
+
+void amph_queue_awake(struct amph_queue *queue)
+{
+	queue_store(queue, &queue_sleeper(queue, queue->own_line)->waiting, 0);
+}
+
+/* Lets the session do its part without taking from the queue: messages, heartbeats, the end. */
+static void poll_session(struct amph_queue *queue, uint32_t what, uint64_t until)
+{
+	queue->waits_for = what;
+	amph_session_poll(queue->session, until);
+	queue->waits_for = 0;
+}
+
+static void rest(struct amph_queue *queue, uint32_t what, uint64_t until)
+{
+	const struct amph_queue_doorbell *doorbell = &queue->config.doorbell;
+	uint32_t *word, seen;
+
+	if (queue->state != AMPH_QUEUE_OPEN || !doorbell->wait ||
+	    !(queue->peer_ready & QUEUE_RINGS)) {
+		poll_session(queue, what, until);
+		return;
+	}
+	word = what == QUEUE_FOR_SLOT ? &queue_slot(queue, queue->in, queue->consumed)->sequence
+				      : queue_consumed(queue->peer_line);
+	seen = queue_load(queue, word);
+	if (amph_queue_sleep(queue, what, 0))
+		doorbell->wait(doorbell->argument, word, seen, until);
+	amph_queue_awake(queue);
+}
+
+/* Nothing else is done here, so that what comes is seen at once. */
+static bool look_for_slot(const struct amph_queue *queue, uint32_t looks)
+{
+	const uint32_t *word = &queue_slot(queue, queue->in, queue->consumed)->sequence;
+	uint32_t expected = queue->consumed + 1;
+
+	do {
+		if (amph_load32(word) == expected) {
+			/* acquire: pairs with the release in queue_put() */
+			amph_barrier_acquire();
+			return true;
+		}
+	} while (--looks);
+	return false;
+}
+
+static bool look(struct amph_queue *queue, uint32_t what, uint32_t looks)
+{
+	if (what == QUEUE_FOR_SLOT && !queue->cache)
+		return look_for_slot(queue, looks);
+	do {
+		if (amph_queue_there(queue, what))
+			return true;
+	} while (--looks);
+	return false;
+}
+
+static int ended(const struct amph_queue *queue)
+{
+	if (queue->state == AMPH_QUEUE_OPEN || queue->state == AMPH_QUEUE_EXPECTED)
+		return 0;
+	return queue->session->state == AMPH_SESSION_LOST ? queue->session->error : -ENOTCONN;
+}
+
+int amph_queue_wait(struct amph_queue *queue, uint32_t what, uint64_t deadline)
+{
+	uint32_t spins = queue->config.spins;
+	uint64_t look_at = 0;
+	int error = 0;
+
+	if (queue->state == AMPH_QUEUE_OPEN)
+		amph_queue_tell(queue);
+	while (deadline && !error) {
+		uint32_t looks = spins < QUEUE_LOOKS ? spins : QUEUE_LOOKS;
+		uint64_t now;
+
+		if (queue->state == AMPH_QUEUE_OPEN && look(queue, what, looks ? looks : 1))
+			return 0;
+		if (spins != AMPH_QUEUE_SPIN)
+			spins -= looks;
+		now = amph_time_now();
+		if (now >= deadline)
+			break;
+		/* a wait that takes long asks the channel whether the other side is still there */
+		if (!look_at)
+			look_at = now + queue->look_ns;
+		if (now >= look_at) {
+			poll_session(queue, what, now);
+			look_at = now + queue->look_ns;
+		} else if (!spins) {
+			rest(queue, what, look_at < deadline ? look_at : deadline);
+		}
+		error = ended(queue);
+	}
+	return error ? error : -ETIMEDOUT;
+}
+
+int amph_queue_arm(struct amph_queue *queue)
+{
+	if (queue->state != AMPH_QUEUE_OPEN)
+		return -ENOTCONN;
+	amph_queue_tell(queue);
+	if (amph_queue_sleep(queue, QUEUE_FOR_SLOT, QUEUE_BY_CHANNEL))
+		return 0;
+	amph_queue_awake(queue);
+	return -EAGAIN;
+}
+
+void amph_queue_disarm(struct amph_queue *queue)
+{
+	if (queue->state == AMPH_QUEUE_OPEN)
+		amph_queue_awake(queue);
+}
