@@ -61,6 +61,8 @@ void amph_queue_tell(struct amph_queue *queue)
 
 bool amph_queue_sleep(struct amph_queue *queue, uint32_t what, uint32_t how)
 {
+	/* who waits for room would sleep too */
+	amph_queue_tell(queue);
 	queue->sleeps += QUEUE_SLEEP;
 	queue_store(queue, &queue_sleeper(queue, queue->own_line)->waiting,
 		    queue->sleeps | (what & (QUEUE_FOR_SLOT | QUEUE_FOR_ROOM)) | how);
@@ -171,7 +173,6 @@ int amph_queue_arm(struct amph_queue *queue)
 {
 	if (queue->state != AMPH_QUEUE_OPEN)
 		return -ENOTCONN;
-	amph_queue_tell(queue);
 	if (amph_queue_sleep(queue, QUEUE_FOR_SLOT, QUEUE_BY_CHANNEL))
 		return 0;
 	amph_queue_awake(queue);
