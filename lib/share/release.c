@@ -22,7 +22,8 @@ int amph_session_release(struct amph_session *session, struct amph_share *share,
 		return amph_refuse(&session->why, -EBUSY, "a pass still waits for its range",
 				   share->pass.offset, share->pass.length);
 	/* what was returned by the queue must be there before the release that comes by message */
-	if (share->method == AMPH_SYNC_QUEUE && session->path) {
+	if (session->path && share->method == AMPH_SYNC_QUEUE &&
+	    (!share->home || amph_session_is_path(session, share))) {
 		error = session->path->ops->flush(session->path, deadline);
 		if (!error && amph_session_is_path(session, share))
 			error = session->path->ops->close(session->path, true);
