@@ -44,9 +44,9 @@ static inline void open_shares(void)
 	offer_for_queue(&data, "arena:8000", DATA_SIZE, &data_share);
 }
 
-static inline void open_queues(uint32_t slots)
+/* Opens the queue over shares that are accepted. */
+static inline void open_queue(uint32_t slots)
 {
-	open_shares();
 	/* the other side has not answered yet: it runs in this thread too */
 	assert_int_equal(
 		amph_queue_open(&main_queue, &mains.session, ring_share, slots, &main_way, 0),
@@ -56,6 +56,12 @@ static inline void open_queues(uint32_t slots)
 		amph_queue_open(&main_queue, &mains.session, ring_share, slots, &main_way, 0), 0);
 	assert_int_equal(main_queue.state, AMPH_QUEUE_OPEN);
 	assert_int_equal(peer_queue.state, AMPH_QUEUE_OPEN);
+}
+
+static inline void open_queues(uint32_t slots)
+{
+	open_shares();
+	open_queue(slots);
 }
 
 static inline void drop_buffer(struct buffer *buffer)
