@@ -53,6 +53,11 @@ struct amph_queue_config {
 	 * spares the other a barrier for each send.
 	 */
 	uint32_t spins;
+	/*
+	 * amph_session_poll() leaves what came to amph_queue_receive(), and returns 1 for it. Else it takes
+	 * it and tells the session's event `taken`, as for a message.
+	 */
+	bool by_receive;
 	struct amph_queue_doorbell doorbell; /* all NULL: the session's channel */
 };
 
@@ -182,7 +187,7 @@ int amph_queue_receive(struct amph_queue *queue, struct amph_queue_entry *entrie
  * For event loops: asks the other side for a message on the session's channel when it hands something
  * over, so that the channel's fd becomes readable (epoll, libuv, GLib). Returns 0, and the loop may
  * sleep; -EAGAIN when there is something to take already; -ENOTCONN. After the sleep, call
- * amph_queue_disarm(), and amph_session_poll(), which takes the message.
+ * amph_queue_disarm(), and amph_session_poll() with a deadline that has passed, which takes the message.
  * Firmware whose main loop sleeps by itself does the same.
  */
 int amph_queue_arm(struct amph_queue *queue);

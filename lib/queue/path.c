@@ -38,6 +38,11 @@ static int path_send(struct amph_session_path *path, const struct amph_share *sh
 	return 0;
 }
 
+static uint32_t waits_for(const struct amph_queue *queue)
+{
+	return queue->waits_for ? queue->waits_for : QUEUE_FOR_SLOT;
+}
+
 /* Tells the application what came, as messages would. */
 static int path_poll(struct amph_session_path *path)
 {
@@ -47,8 +52,8 @@ static int path_poll(struct amph_session_path *path)
 	int count = 0, result = 1;
 
 	/* a wait of the queue's own takes for itself what it waits for */
-	if (queue->state == AMPH_QUEUE_OPEN && queue->waits_for)
-		return amph_queue_there(queue, queue->waits_for);
+	if (queue->state == AMPH_QUEUE_OPEN && (queue->waits_for || queue->config.by_receive))
+		return amph_queue_there(queue, waits_for(queue));
 	while (queue->state == AMPH_QUEUE_OPEN && result > 0) {
 		result = amph_queue_take(queue, &entry);
 		count += result > 0;
@@ -68,8 +73,7 @@ static bool path_sleep(struct amph_session_path *path, bool going)
 	if (queue->state != AMPH_QUEUE_OPEN)
 		return true;
 	if (going)
-		return amph_queue_sleep(queue, queue->waits_for ? queue->waits_for : QUEUE_FOR_SLOT,
-					QUEUE_BY_CHANNEL);
+		return amph_queue_sleep(queue, waits_for(queue), QUEUE_BY_CHANNEL);
 	amph_queue_awake(queue);
 	return true;
 }
