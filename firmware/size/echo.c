@@ -6,20 +6,25 @@
 
 #define ADDRESS 30
 
-static struct amph_rpmsg rpmsg;
-static struct amph_rpmsg_endpoint endpoint;
-
 static void echo(struct amph_rpmsg_endpoint *at, const void *data, uint32_t length, uint32_t source,
 		 void *argument)
 {
 	(void)argument;
-	amph_rpmsg_send_to(at, source, data, length, 0);
+	amph_rpmsg_try_send_to(at, source, data, length);
 }
+
+static struct amph_rpmsg rpmsg;
+static struct amph_rpmsg_endpoint endpoint = {
+	.name = "echo",
+	.address = ADDRESS,
+	.destination = AMPH_RPMSG_ANY,
+	.receiver = echo,
+};
 
 void image_main(void)
 {
-	if (size_rpmsg(&rpmsg) || amph_rpmsg_endpoint_create(&rpmsg, &endpoint, "echo", ADDRESS,
-							     AMPH_RPMSG_ANY, echo, 0, true, 0))
+	if (size_rpmsg(&rpmsg) || amph_rpmsg_endpoint_add(&rpmsg, &endpoint) ||
+	    amph_rpmsg_announce(&endpoint))
 		return;
 	for (;;)
 		if (amph_rpmsg_poll(&rpmsg) <= 0)

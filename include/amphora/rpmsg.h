@@ -43,8 +43,10 @@ typedef void (*amph_rpmsg_receiver)(struct amph_rpmsg_endpoint *endpoint, const 
 				    uint32_t length, uint32_t source, void *argument);
 
 struct amph_rpmsg_endpoint {
-	char name[AMPH_RPMSG_NAME_MAX];
+	/* name, address, flags: as an announcement has them on the wire */
+	char name[AMPH_RPMSG_NAME_MAX]; /* closed by a NUL, empty unless announced */
 	uint32_t address; /* this side's */
+	uint32_t flags; /* AMPH_RPMSG_GONE or 0 */
 	uint32_t destination; /* the other side's, AMPH_RPMSG_ANY while unknown */
 	amph_rpmsg_receiver receiver;
 	void *argument;
@@ -52,17 +54,10 @@ struct amph_rpmsg_endpoint {
 	struct amph_rpmsg_endpoint *next;
 };
 
+#define AMPH_RPMSG_GONE 1u /* the endpoint is withdrawn */
+
 struct amph_rpmsg_config {
 	enum amph_rpmsg_role role;
-	/* Queue 0 carries messages to the main side, queue 1 from it, as in the resource table. */
-	struct amph_vring vrings[2];
-	struct amph_virtqueue_slot *slots[2]; /* as many as the ring has descriptors, each */
-	/*
-	 * Where message buffers live: va here (multiple of 4), and under pa the address that descriptors
-	 * carry. Main side: cut into buffers of buffer_size, first those of queue 0, then those of
-	 * queue 1, as many as the rings have descriptors. Peer: every descriptor must lie inside.
-	 */
-	struct amph_io buffers;
 	/* Bytes, header included, a multiple of 4; 512 with Linux. Peer: the largest it takes. */
 	uint32_t buffer_size;
 	bool event_index; /* VIRTIO_RING_F_EVENT_IDX was negotiated */
@@ -79,42 +74,54 @@ struct amph_rpmsg_config {
 	 * Waits until the deadline for any doorbell from the other side: 0, -ETIMEDOUT, -EPIPE.
 	 * A doorbell that rang since the last wait returned must count (0 at once), else one is lost
 	 * between looking and waiting. 0 without a doorbell is allowed: who polls may just return 0.
+	 * NULL: this side never waits, and calls with a deadline act as if it were over.
 	 */
 	int (*wait)(void *argument, uint64_t deadline);
 	/* The other side announced or withdrew a service; may be NULL. name is a checked private copy. */
 	void (*service)(void *argument, const char *name, uint32_t address, bool created);
 	void *argument;
+	/*
+	 * Where message buffers live: va here (multiple of 4), and under pa the address that descriptors
+	 * carry. Main side: cut into buffers of buffer_size, first those of queue 0, then those of
+	 * queue 1, as many as the rings have descriptors. Peer: every descriptor must lie inside.
+	 */
+	struct amph_io buffers;
+	/* Queue 0 carries messages to the main side, queue 1 from it, as in the resource table. */
+	struct amph_vring vrings[2];
+	struct amph_virtqueue_slot *slots[2]; /* as many as the ring has descriptors, each */
 };
 
 struct amph_rpmsg {
 	/* what every call needs comes first: a Cortex-M reaches 128 bytes with short instructions */
+	/* device.fault: -EPROTO after the peer broke a ring's rules: dead until init; -ENOTCONN once closed */
+	struct amph_virtqueue_device device;
 	struct amph_virtqueue *receive, *transmit; /* of the queues below, as the role sees them */
 	/* the role's way with a queue: only the role that is initialised is linked */
-	int (*take)(struct amph_virtqueue *queue, uint16_t *id, uint32_t *length);
-	int (*give)(struct amph_virtqueue *queue, uint16_t id, uint32_t length);
+	struct amph_virtqueue_slot *(*take)(struct amph_virtqueue *queue);
+	int (*give)(struct amph_virtqueue *queue, struct amph_virtqueue_slot *slot,
+		    uint32_t length);
 	struct amph_rpmsg_endpoint *endpoints;
-	uint32_t next_address;
-	uint16_t delivering; /* id of the message that a receiver has now, or AMPH_RPMSG_NONE */
-	uint16_t spare; /* first of the transmit buffers that are ours and unused */
-	/* 0; -EPROTO after the peer broke a ring's rules: dead until init; -ENOTCONN once closed */
-	int fault;
-	uint32_t fork_generation;
+	struct amph_virtqueue_slot
+		*delivering; /* of the message that a receiver has now, or NULL */
+	uint32_t spare; /* first of the transmit buffers that are ours and unused: id + 1, or 0 */
 	struct {
-		uint32_t sent, received;
+		uint32_t sent, received; /* without announcements that were heard */
 		uint32_t dropped; /* for an address that no endpoint has */
 		uint32_t malformed; /* a message that lies about itself */
 	} count; /* since init; they wrap */
 	struct amph_rpmsg_config config;
 	struct amph_virtqueue queues[2];
+	uint32_t next_address;
+	uint32_t fork_generation;
+	struct amph_rpmsg_endpoint name_service; /* of who hears announcements */
 };
-
-#define AMPH_RPMSG_NONE 0xffffu
 
 /*
  * Prepares a device over rings that both sides have agreed on, as the main side or as the peer.
  * Main: clears the rings' flags and indices, and fills queue 0: before the peer starts (before
  * DRIVER_OK). Peer: after the main side prepared them (after DRIVER_OK). config is copied, and its
- * role is not looked at: firmware that calls one of the two links one role only.
+ * role is not looked at: firmware that calls one of the two links one role only, and does not link
+ * what hears announcements unless it calls amph_rpmsg_hear().
  * Returns 0, -EINVAL (rings, sizes, buffers too small for the rings), -EPROTO (built with other limits).
  *
  * What the peer can lie about, and what it costs: a lie in a ring (index, id, descriptor: see
@@ -136,11 +143,22 @@ static inline int amph_rpmsg_init_peer(struct amph_rpmsg *rpmsg,
 	return amph_rpmsg_init_peer_checked(rpmsg, config, AMPH_ABI, (uint32_t)sizeof(*rpmsg));
 }
 
-/* The same, by config->role; links both roles unless the compiler sees the role. */
+/*
+ * Tells announcements of the other side to the hook `service`, from now on: listens at the name
+ * service's address. Returns 0, or as amph_rpmsg_endpoint_add().
+ */
+int amph_rpmsg_hear(struct amph_rpmsg *rpmsg);
+
+/*
+ * The same, by config->role, and hears announcements if the name service was negotiated. Links both
+ * roles unless the compiler sees the role.
+ */
 static inline int amph_rpmsg_init(struct amph_rpmsg *rpmsg, const struct amph_rpmsg_config *config)
 {
-	return config->role == AMPH_RPMSG_MAIN ? amph_rpmsg_init_main(rpmsg, config)
-					       : amph_rpmsg_init_peer(rpmsg, config);
+	int error = config->role == AMPH_RPMSG_MAIN ? amph_rpmsg_init_main(rpmsg, config)
+						    : amph_rpmsg_init_peer(rpmsg, config);
+
+	return error || !config->name_service ? error : amph_rpmsg_hear(rpmsg);
 }
 
 /* Makes every later call return -ENOTCONN; touches shared memory no more. */
@@ -160,6 +178,16 @@ int amph_rpmsg_endpoint_create(struct amph_rpmsg *rpmsg, struct amph_rpmsg_endpo
 			       const char *name, uint32_t address, uint32_t destination,
 			       amph_rpmsg_receiver receiver, void *argument, bool announce,
 			       uint64_t deadline);
+
+/*
+ * The smallest way to an endpoint. add: the caller has filled in name, address (a fixed one),
+ * destination, receiver and argument, and `endpoint` stays in use until destroy. announce: tells the
+ * other side its name, and by flags whether it came or went, and does not wait.
+ * Return 0; add: -EINVAL (receiver), -EADDRINUSE, -EPERM, -EPROTO, -ENOTCONN; announce: -ENOTSUP
+ * (without name_service), -EINVAL (no name, or one without an end), and as amph_rpmsg_try_send_to().
+ */
+int amph_rpmsg_endpoint_add(struct amph_rpmsg *rpmsg, struct amph_rpmsg_endpoint *endpoint);
+int amph_rpmsg_announce(struct amph_rpmsg_endpoint *endpoint);
 
 /*
  * Takes the endpoint out, also in its own receiver; its storage is the caller's again whatever is
@@ -182,6 +210,14 @@ int amph_rpmsg_send(struct amph_rpmsg_endpoint *endpoint, const void *data, uint
 		    uint64_t deadline);
 int amph_rpmsg_send_to(struct amph_rpmsg_endpoint *endpoint, uint32_t destination, const void *data,
 		       uint32_t length, uint64_t deadline);
+
+/*
+ * The same without waiting: -EAGAIN when there is no free buffer; then a doorbell was asked for, and
+ * comes with the next one (and without the event index with each one after it, until a call that
+ * waits has got one). destination: AMPH_RPMSG_ANY means the endpoint's.
+ */
+int amph_rpmsg_try_send_to(struct amph_rpmsg_endpoint *endpoint, uint32_t destination,
+			   const void *data, uint32_t length);
 
 /* A transmit buffer on loan: fill payload, up to size bytes, then send it or give it back. */
 struct amph_rpmsg_loan {

@@ -51,7 +51,7 @@ uint32_t amph_vring_size(uint32_t count, uint32_t align);
  * Lays a ring out over `size` bytes at va (multiple of 16). Writes nothing there.
  * Returns 0, -EINVAL (count, align, va), -ENOSPC (size).
  */
-int amph_vring_init(struct amph_vring *vring, void *va, uint64_t size, uint32_t count,
+int amph_vring_init(struct amph_vring *vring, void *va, uint32_t size, uint32_t count,
 		    uint32_t align);
 
 /* Who has a buffer now; this side's private truth. */
@@ -62,11 +62,24 @@ enum amph_virtqueue_state {
 
 /* Private bookkeeping for one descriptor, never in memory that the peer can write. */
 struct amph_virtqueue_slot {
-	uint32_t offset; /* where the buffer starts, bytes from the queue's area */
+	uint32_t offset; /* where the buffer starts, bytes from the area's first */
 	uint32_t length; /* bytes; the buffer's capacity */
+	uint32_t filled; /* bytes that the other side says are in it, at most length; else 0 */
 	uint16_t next; /* free for the layer above */
 	uint8_t state; /* AMPH_VIRTQUEUE_THEIRS, or AMPH_VIRTQUEUE_TAKEN and above */
 	uint8_t flags; /* driver: AMPH_VRING_DESC_WRITE or 0 */
+};
+
+/* What the queues of one virtio device have in common: memory, features, and fate. */
+struct amph_virtqueue_device {
+	/* -EPROTO, sticky: the other side broke the rules of a queue; or any other end. Not 0: dead */
+	int fault;
+	uint32_t
+		area_size; /* bytes, at most 4 GiB - 1; device's role: every descriptor lies inside */
+	uint64_t area; /* address, as descriptors carry it, of the memory that all buffers lie in */
+	bool event_index; /* VIRTIO_RING_F_EVENT_IDX was negotiated */
+	bool ring_always; /* what was given is worth a doorbell, whatever the other side asks for */
+	uint8_t least; /* device's role: bytes that every descriptor must have room for, not 0 */
 };
 
 /*
@@ -83,69 +96,70 @@ struct amph_virtqueue_slot {
  * count can be outstanding. A larger difference is therefore a lie, or a step backwards: a fault.
  */
 struct amph_virtqueue {
-	struct amph_vring vring;
+	/* what every call needs, in the reach of a Cortex-M's short instructions: halfwords, then bytes */
+	uint16_t produced; /* this side's index */
+	uint16_t consumed; /* how far this side has taken the other's entries */
+	/* the other side's index when last read; consumed .. seen is there to take */
+	uint16_t seen;
+	uint16_t kicked; /* produced when it was last decided whether to ring */
+	uint16_t wished; /* what this side last wrote into my_wish, or found there */
+	bool writes; /* device: it writes into this queue's buffers */
+	struct amph_virtqueue_device *device;
 	struct amph_virtqueue_slot *slots; /* vring.count of them, private */
 	uint16_t *mine; /* flags, idx: this side writes */
 	uint16_t *theirs; /* flags, idx: the other side writes */
-	uint16_t *my_event; /* this side writes: "ring when your index passes this" */
-	uint16_t *their_event; /* the other side writes the same for this side's index */
-	uint64_t area; /* address, as descriptors carry it, of the memory that all buffers lie in */
-	uint32_t area_size; /* bytes; device: every descriptor lies inside */
-	uint16_t produced; /* this side's index */
-	uint16_t consumed; /* how far this side has taken the other's entries */
-	uint16_t
-		seen; /* the other side's index when last read; consumed .. seen is there to take */
-	uint16_t kicked; /* produced when it was last decided whether to ring */
-	uint16_t asked; /* consumed when a doorbell was last asked for */
-	bool asking; /* and that wish stands */
-	bool event_index;
-	bool writes; /* device: it writes into this queue's buffers */
-	uint8_t least; /* device: bytes that every descriptor must have room for */
-	int fault; /* -EPROTO, sticky: the other side broke the rules */
+	/*
+	 * Where this side says whether it wants to be rung, and where the other side does: the event
+	 * words ("ring when your index passes this"), or without the event index the flags.
+	 */
+	uint16_t *my_wish, *their_wish;
+	struct amph_vring vring;
 };
 
 /*
- * Buffers lie in one piece of memory, the area: address as descriptors carry it, at most 4 GiB - 1.
- *
  * The driver's side. Clears both halves' flags and indices: only before the other side starts.
+ * device: the caller's, filled in, with fault 0; it lives as long as its queues.
  * slots: vring.count, private, the caller's as long as the queue lives; all are TAKEN afterwards, and
  * the caller fills in offset, length and flags before it gives one.
  * Returns 0, or -EINVAL (no rings, no slots). One thread.
  */
-int amph_virtqueue_driver_init(struct amph_virtqueue *queue, const struct amph_vring *vring,
-			       struct amph_virtqueue_slot *slots, bool event_index, uint64_t area);
+int amph_virtqueue_driver_init(struct amph_virtqueue *queue, struct amph_virtqueue_device *device,
+			       const struct amph_vring *vring, struct amph_virtqueue_slot *slots);
 
 /*
  * The device's side, over a ring that the driver has prepared. Goes on from the used index that is
- * there (rpmsg-lite's main side starts with a full used ring) and clears its own flags.
- * area, area_size: where descriptors may point, with `least` bytes or more (1 to 255) each.
- * writes: the device writes into this queue's buffers, so descriptors must say WRITE.
+ * there (rpmsg-lite's main side starts with a full used ring).
+ * writes: the device writes into this queue's buffers, so descriptors must say WRITE; and it takes
+ * them when it needs them, so it asks for silence until there is none.
  * Returns 0, or -EINVAL (no rings, no slots, an area that is empty or wraps around). One thread.
  */
-int amph_virtqueue_device_init(struct amph_virtqueue *queue, const struct amph_vring *vring,
-			       struct amph_virtqueue_slot *slots, bool event_index, uint64_t area,
-			       uint32_t area_size, uint8_t least, bool writes);
+int amph_virtqueue_device_init(struct amph_virtqueue *queue, struct amph_virtqueue_device *device,
+			       const struct amph_vring *vring, struct amph_virtqueue_slot *slots,
+			       bool writes);
 
 /*
- * Takes the next buffer that the other side has given: 1 and *id, 0 when there is none, -EPROTO once
- * the other side has broken the ring. The slot says where the buffer is; *length is what the
- * driver's descriptor (device) or the device's used element (driver) said, and for the driver it is
- * unchecked. Never waits. One thread for each queue.
+ * Takes the next buffer that the other side has given: its slot; or NULL, when there is none, or
+ * once a fault has ended the device. The slot says where the buffer is and what is in it. When there
+ * is none, the other side was asked to ring for the next one (see amph_virtqueue_ask()). Never
+ * waits. One thread for each queue.
  *
- * -EPROTO, sticky and logged: an index that ran ahead of the ring, an id that is out of range or
- * that the other side did not have; for the device also a descriptor outside the area, too
- * short, misaligned (4 bytes), chained, indirect, or not writable where it must be.
+ * A fault, -EPROTO, logged: an index that ran ahead of the ring, an id that is out of range or
+ * that the other side did not have; in the device's role also a descriptor outside the area, too
+ * short, misaligned (4 bytes), chained, indirect, or not writable where it must be. A driver's
+ * buffers come back with any length: `filled` is 0 when it is more than there is room for.
  */
-int amph_virtqueue_driver_take(struct amph_virtqueue *queue, uint16_t *id, uint32_t *length);
-int amph_virtqueue_device_take(struct amph_virtqueue *queue, uint16_t *id, uint32_t *length);
+struct amph_virtqueue_slot *amph_virtqueue_driver_take(struct amph_virtqueue *queue);
+struct amph_virtqueue_slot *amph_virtqueue_device_take(struct amph_virtqueue *queue);
 
 /*
  * Gives a taken buffer to the other side: length is what the descriptor (driver) or the used element
  * (device) shall say. Makes everything written before visible first. Does not ring: see
- * amph_virtqueue_wants_kick(). Returns 0, -EINVAL (not a buffer this side has), -EPROTO.
+ * amph_virtqueue_wants_kick(). Returns 0, -EINVAL (not a buffer this side has), or the fault.
  */
-int amph_virtqueue_driver_give(struct amph_virtqueue *queue, uint16_t id, uint32_t length);
-int amph_virtqueue_device_give(struct amph_virtqueue *queue, uint16_t id, uint32_t length);
+int amph_virtqueue_driver_give(struct amph_virtqueue *queue, struct amph_virtqueue_slot *slot,
+			       uint32_t length);
+int amph_virtqueue_device_give(struct amph_virtqueue *queue, struct amph_virtqueue_slot *slot,
+			       uint32_t length);
 
 /*
  * Whether the other side asked to be rung for what was given since the last call. To be called after

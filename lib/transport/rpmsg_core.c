@@ -1,70 +1,48 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * RPMsg, what both roles share: set-up, the way of a received message, the end. Transport layer.
- * A message's header is copied out once and checked; the payload stays where it is.
+ * A message's header is read once, word by word, and checked; the payload stays where it is.
  */
-#include <amphora/fork.h>
 #include <amphora/order.h>
 
 #include "rpmsg_internal.h"
+#include "virtqueue_internal.h"
 
 int amph_rpmsg_prepare(struct amph_rpmsg *rpmsg, const struct amph_rpmsg_config *config,
-		       enum amph_rpmsg_role role, uint32_t abi, uint32_t size)
+		       uint32_t abi, uint32_t size)
 {
 	const struct amph_io *buffers = &config->buffers;
-	int error = amph_abi_check(abi, size, (uint32_t)sizeof(*rpmsg));
 	uint32_t payload;
 
 	/* before anything of the caller's structures is read or written */
-	if (error)
-		return error;
+	if (abi != AMPH_ABI || size != sizeof(*rpmsg))
+		return -EPROTO;
 	payload = config->buffer_size - AMPH_RPMSG_HEADER;
 	/* a payload's length is 16 bits in the header, and an offset among the buffers is 32 */
-	if (!config->kick || !config->wait || !buffers->va || buffers->size > UINT32_MAX ||
+	if (!config->kick || !buffers->va || buffers->size > UINT32_MAX ||
 	    ((uintptr_t)buffers->va | (uint32_t)buffers->pa | payload) % RPMSG_BUFFER_ALIGN ||
-	    !payload || payload > UINT16_MAX)
+	    payload - 1 >= UINT16_MAX)
 		return -EINVAL;
-	*rpmsg = (struct amph_rpmsg){.config = *config,
-				     .receive = &rpmsg->queues[role == AMPH_RPMSG_PEER],
-				     .transmit = &rpmsg->queues[role == AMPH_RPMSG_MAIN],
-				     .next_address = RPMSG_DYNAMIC_FIRST,
-				     .delivering = AMPH_RPMSG_NONE,
-				     .spare = AMPH_RPMSG_NONE,
-				     .fork_generation = amph_fork_generation()};
+	__builtin_memset(rpmsg, 0, sizeof(*rpmsg));
+	rpmsg->config = *config;
+	rpmsg->device.area = buffers->pa;
+	rpmsg->device.area_size = (uint32_t)buffers->size;
+	rpmsg->device.least = AMPH_RPMSG_HEADER;
+	rpmsg->device.event_index = config->event_index;
+	rpmsg->device.ring_always = config->ring_always;
+	rpmsg->fork_generation = amph_fork_generation();
 	return 0;
 }
 
 void amph_rpmsg_close(struct amph_rpmsg *rpmsg)
 {
-	rpmsg->fault = -ENOTCONN;
-}
-
-int amph_rpmsg_unusable(const struct amph_rpmsg *rpmsg)
-{
-	return rpmsg->fork_generation != amph_fork_generation() ? -EPERM : rpmsg->fault;
-}
-
-int amph_rpmsg_check(struct amph_rpmsg *rpmsg, int error)
-{
-	if (error < 0)
-		rpmsg->fault = error;
-	return error;
+	rpmsg->device.fault = -ENOTCONN;
 }
 
 void amph_rpmsg_kick(struct amph_rpmsg *rpmsg, struct amph_virtqueue *queue)
 {
-	bool fresh = queue->produced != queue->kicked;
-
-	if (amph_virtqueue_wants_kick(queue) || (fresh && rpmsg->config.ring_always))
+	if (amph_virtqueue_rings(queue))
 		rpmsg->config.kick(rpmsg->config.argument, queue != rpmsg->queues);
-}
-
-int amph_rpmsg_return(struct amph_rpmsg *rpmsg, uint16_t id)
-{
-	struct amph_virtqueue *queue = rpmsg->receive;
-
-	/* the whole buffer's length: rpmsg-lite's main side reads a free buffer's size from there */
-	return rpmsg->give(queue, id, queue->slots[id].length);
 }
 
 struct amph_rpmsg_endpoint *amph_rpmsg_find(const struct amph_rpmsg *rpmsg, uint32_t address)
@@ -77,75 +55,51 @@ struct amph_rpmsg_endpoint *amph_rpmsg_find(const struct amph_rpmsg *rpmsg, uint
 }
 
 /* The endpoint may be gone, and the device closed, once its receiver returns. */
-static void deliver(struct amph_rpmsg *rpmsg, const struct amph_virtqueue_slot *slot,
-		    uint32_t length)
+static void deliver(struct amph_rpmsg *rpmsg, const struct amph_virtqueue_slot *slot)
 {
-	const char *buffer = rpmsg_buffer(rpmsg, slot);
+	const uint32_t *header = rpmsg_buffer(rpmsg, slot);
+	uint32_t length = AMPH_RPMSG_HEADER + (uint16_t)amph_load32(&header[HEADER_LENGTH]);
 	struct amph_rpmsg_endpoint *endpoint;
-	struct rpmsg_header header;
+	uint32_t source;
 
-	if (length > slot->length || length < sizeof(header))
-		goto malformed;
-	if (length > rpmsg->config.buffer_size)
-		length = rpmsg->config.buffer_size;
-	amph_copy_from_shared(&header, buffer, sizeof(header));
-	if (header.length > length - sizeof(header))
-		goto malformed;
-	buffer += sizeof(header);
-
-	if (header.destination == RPMSG_NAME_SERVICE && rpmsg->config.name_service) {
-		if (!amph_rpmsg_announced(rpmsg, buffer, header.length))
-			goto malformed;
+	/* within what the other side says it has filled, and what this side takes */
+	if (length > slot->filled || length > rpmsg->config.buffer_size) {
+		rpmsg->count.malformed++;
 		return;
 	}
-	endpoint = amph_rpmsg_find(rpmsg, header.destination);
+	endpoint = amph_rpmsg_find(rpmsg, amph_load32(&header[HEADER_DESTINATION]));
 	if (!endpoint) {
 		rpmsg->count.dropped++;
 		return;
 	}
+	source = amph_load32(&header[HEADER_SOURCE]);
 	if (endpoint->destination == AMPH_RPMSG_ANY)
-		endpoint->destination = header.source;
+		endpoint->destination = source;
 	rpmsg->count.received++;
-	endpoint->receiver(endpoint, buffer, header.length, header.source, endpoint->argument);
-	return;
-
-malformed:
-	rpmsg->count.malformed++;
+	endpoint->receiver(endpoint, header + AMPH_RPMSG_HEADER / sizeof(*header),
+			   length - AMPH_RPMSG_HEADER, source, endpoint->argument);
 }
 
 int amph_rpmsg_poll(struct amph_rpmsg *rpmsg)
 {
 	struct amph_virtqueue *queue = rpmsg->receive;
+	struct amph_virtqueue_slot *slot;
 	uint32_t count = 0;
 
-	if (amph_rpmsg_unusable(rpmsg))
-		return amph_rpmsg_unusable(rpmsg);
-	if (rpmsg->delivering != AMPH_RPMSG_NONE)
-		return -EBUSY;
-	while (count < queue->vring.count && !rpmsg->fault) {
-		uint32_t length;
-		uint16_t id;
-		int got = amph_rpmsg_check(rpmsg, rpmsg->take(queue, &id, &length));
-
-		if (got < 0)
-			break;
-		if (!got) {
-			/* ask for a doorbell, and look again for what came in before that */
-			if (!amph_virtqueue_ask(queue))
-				break;
-			continue;
-		}
+	if (amph_fork_happened(rpmsg->fork_generation))
+		return -EPERM;
+	if (rpmsg->delivering)
+		return rpmsg->device.fault ? rpmsg->device.fault : -EBUSY;
+	while (count < queue->vring.count && (slot = rpmsg->take(queue))) {
 		count++;
-		queue->slots[id].state = RPMSG_DELIVERING;
-		rpmsg->delivering = id;
-		deliver(rpmsg, &queue->slots[id], length);
-		rpmsg->delivering = AMPH_RPMSG_NONE;
-		/* not if it is held, or was held and released */
-		if (!rpmsg->fault && queue->slots[id].state == RPMSG_DELIVERING)
-			amph_rpmsg_return(rpmsg, id);
+		slot->state = RPMSG_DELIVERING;
+		rpmsg->delivering = slot;
+		deliver(rpmsg, slot);
+		rpmsg->delivering = NULL;
+		/* not if it is held, or was held and released; nor, says the queue, once all is over */
+		if (slot->state == RPMSG_DELIVERING)
+			rpmsg_return(rpmsg, slot);
 	}
-	if (rpmsg->fault)
-		return rpmsg->fault;
 	amph_rpmsg_kick(rpmsg, queue);
-	return (int)count;
+	return rpmsg->device.fault ? rpmsg->device.fault : (int)count;
 }

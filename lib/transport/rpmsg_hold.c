@@ -8,17 +8,15 @@
 static bool is_in(const struct amph_rpmsg *rpmsg, const struct amph_virtqueue_slot *slot,
 		  uint8_t state, const void *data)
 {
-	return slot->state == state && rpmsg_buffer(rpmsg, slot) + AMPH_RPMSG_HEADER == data;
+	return slot->state == state &&
+	       (const char *)rpmsg_buffer(rpmsg, slot) + AMPH_RPMSG_HEADER == data;
 }
 
 int amph_rpmsg_hold(struct amph_rpmsg *rpmsg, const void *data)
 {
-	struct amph_virtqueue_slot *slot;
+	struct amph_virtqueue_slot *slot = rpmsg->delivering;
 
-	if (rpmsg->delivering == AMPH_RPMSG_NONE)
-		return -EINVAL;
-	slot = &rpmsg->receive->slots[rpmsg->delivering];
-	if (!is_in(rpmsg, slot, RPMSG_DELIVERING, data))
+	if (!slot || !is_in(rpmsg, slot, RPMSG_DELIVERING, data))
 		return -EINVAL;
 	slot->state = RPMSG_HELD;
 	return 0;
@@ -27,16 +25,16 @@ int amph_rpmsg_hold(struct amph_rpmsg *rpmsg, const void *data)
 int amph_rpmsg_release(struct amph_rpmsg *rpmsg, const void *data)
 {
 	struct amph_virtqueue *queue = rpmsg->receive;
+	int error = rpmsg_unusable(rpmsg);
 	uint32_t id = 0;
-	int error;
 
-	if (amph_rpmsg_unusable(rpmsg))
-		return amph_rpmsg_unusable(rpmsg);
+	if (error)
+		return error;
 	while (id < queue->vring.count && !is_in(rpmsg, &queue->slots[id], RPMSG_HELD, data))
 		id++;
 	if (id == queue->vring.count)
 		return -EINVAL;
-	error = amph_rpmsg_return(rpmsg, (uint16_t)id);
+	error = rpmsg_return(rpmsg, &queue->slots[id]);
 	amph_rpmsg_kick(rpmsg, queue);
 	return error;
 }

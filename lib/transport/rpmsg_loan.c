@@ -2,60 +2,60 @@
 /*
  * RPMsg: zero-copy sending from transmit buffers on loan. Transport layer; both roles.
  */
-#include <stddef.h>
-
 #include "rpmsg_internal.h"
 
 int amph_rpmsg_loan(struct amph_rpmsg *rpmsg, struct amph_rpmsg_loan *loan, uint64_t deadline)
 {
-	int id = amph_rpmsg_get_buffer(rpmsg, deadline);
 	struct amph_virtqueue_slot *slot;
+	int late = 0;
+	int error;
 
-	if (id < 0)
-		return id;
-	slot = &rpmsg->transmit->slots[id];
+	while (!(slot = rpmsg_get_buffer(rpmsg, &error)) && error == -EAGAIN && !late)
+		late = amph_rpmsg_wait(rpmsg, deadline);
+	if (!slot)
+		return error == -EAGAIN ? late : error;
 	slot->state = RPMSG_LOANED;
-	loan->payload = rpmsg_buffer(rpmsg, slot) + AMPH_RPMSG_HEADER;
-	loan->size = amph_rpmsg_room(rpmsg, (uint32_t)id);
-	loan->id = (uint16_t)id;
+	loan->payload = (char *)rpmsg_buffer(rpmsg, slot) + AMPH_RPMSG_HEADER;
+	loan->size = rpmsg_room(rpmsg, slot);
+	loan->id = (uint16_t)(slot - rpmsg->transmit->slots);
 	return 0;
 }
 
-/* Whether this is a loan, and still one. */
-static bool is_loan(const struct amph_rpmsg *rpmsg, const struct amph_rpmsg_loan *loan)
+/* The slot of a loan that is still one, or NULL. */
+static struct amph_virtqueue_slot *slot_of(const struct amph_rpmsg *rpmsg,
+					   const struct amph_rpmsg_loan *loan)
 {
 	const struct amph_virtqueue *queue = rpmsg->transmit;
 
 	return loan->payload && loan->id < queue->vring.count &&
-	       queue->slots[loan->id].state == RPMSG_LOANED;
+			       queue->slots[loan->id].state == RPMSG_LOANED
+		       ? &queue->slots[loan->id]
+		       : NULL;
 }
 
 int amph_rpmsg_send_loan(struct amph_rpmsg_endpoint *endpoint, struct amph_rpmsg_loan *loan,
 			 uint32_t destination, uint32_t length)
 {
-	struct amph_rpmsg *rpmsg = endpoint->rpmsg;
+	struct amph_virtqueue_slot *slot = slot_of(endpoint->rpmsg, loan);
+	int error = rpmsg_unusable(endpoint->rpmsg);
 
-	if (amph_rpmsg_unusable(rpmsg))
-		return amph_rpmsg_unusable(rpmsg);
-	if (!is_loan(rpmsg, loan))
-		return -EINVAL;
-	if (destination == AMPH_RPMSG_ANY)
-		destination = endpoint->destination;
-	if (destination == AMPH_RPMSG_ANY)
-		return -ENOTCONN;
-	if (length > amph_rpmsg_room(rpmsg, loan->id))
-		return -EMSGSIZE;
-	loan->payload = NULL;
-	return amph_rpmsg_post(endpoint, loan->id, destination, length);
+	if (!error)
+		error = slot ? amph_rpmsg_post(endpoint, slot, destination, NULL, length) : -EINVAL;
+	if (!error)
+		loan->payload = NULL;
+	return error;
 }
 
 int amph_rpmsg_give_back(struct amph_rpmsg *rpmsg, struct amph_rpmsg_loan *loan)
 {
-	if (amph_rpmsg_unusable(rpmsg))
-		return amph_rpmsg_unusable(rpmsg);
-	if (!is_loan(rpmsg, loan))
+	struct amph_virtqueue_slot *slot = slot_of(rpmsg, loan);
+	int error = rpmsg_unusable(rpmsg);
+
+	if (error)
+		return error;
+	if (!slot)
 		return -EINVAL;
-	amph_rpmsg_put_spare(rpmsg, loan->id);
+	rpmsg_put_spare(rpmsg, slot);
 	loan->payload = NULL;
 	return 0;
 }

@@ -19,7 +19,7 @@ static uint32_t assign(struct amph_virtqueue *queue, uint32_t offset, uint32_t s
 int amph_rpmsg_init_main_checked(struct amph_rpmsg *rpmsg, const struct amph_rpmsg_config *config,
 				 uint32_t abi, uint32_t size)
 {
-	int error = amph_rpmsg_prepare(rpmsg, config, AMPH_RPMSG_MAIN, abi, size);
+	int error = amph_rpmsg_prepare(rpmsg, config, abi, size);
 	uint64_t count;
 
 	if (error)
@@ -28,11 +28,12 @@ int amph_rpmsg_init_main_checked(struct amph_rpmsg *rpmsg, const struct amph_rpm
 	if (config->buffers.size < count * config->buffer_size)
 		return -EINVAL;
 	for (int i = 0; i < 2 && !error; i++)
-		error = amph_virtqueue_driver_init(&rpmsg->queues[i], &config->vrings[i],
-						   config->slots[i], config->event_index,
-						   config->buffers.pa);
+		error = amph_virtqueue_driver_init(&rpmsg->queues[i], &rpmsg->device,
+						   &config->vrings[i], config->slots[i]);
 	if (error)
 		return error;
+	rpmsg->receive = &rpmsg->queues[0];
+	rpmsg->transmit = &rpmsg->queues[1];
 	rpmsg->take = amph_virtqueue_driver_take;
 	rpmsg->give = amph_virtqueue_driver_give;
 	assign(rpmsg->transmit,
@@ -40,9 +41,9 @@ int amph_rpmsg_init_main_checked(struct amph_rpmsg *rpmsg, const struct amph_rpm
 	       config->buffer_size, 0);
 	/* from the last to the first: spares go out in the order of their addresses, as Linux's do */
 	for (uint32_t id = config->vrings[1].count; id-- > 0;)
-		amph_rpmsg_put_spare(rpmsg, (uint16_t)id);
+		rpmsg_put_spare(rpmsg, &config->slots[1][id]);
 	for (uint32_t id = 0; id < config->vrings[0].count; id++)
-		amph_rpmsg_return(rpmsg, (uint16_t)id);
+		rpmsg_return(rpmsg, &config->slots[0][id]);
 	amph_virtqueue_hush(rpmsg->transmit);
 	amph_rpmsg_kick(rpmsg, rpmsg->receive);
 	return 0;

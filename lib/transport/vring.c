@@ -11,32 +11,27 @@
 #define USED_ALIGN    4u
 #define GAP_ALIGN_MAX 65536u
 
-static uint32_t used_offset(uint32_t count, uint32_t align)
-{
-	uint32_t end = count * (uint32_t)sizeof(struct amph_vring_desc) + HALF_EXTRA +
-		       count * (uint32_t)sizeof(uint16_t);
+#define AVAIL_END(count) ((count)*18 + HALF_EXTRA) /* descriptors of 16 bytes, entries of 2 */
+#define USED_SIZE(count) ((count)*8 + HALF_EXTRA) /* elements of 8 bytes */
 
-	return (end + align - 1) & ~(align - 1);
-}
-
-static bool is_power_of_two(uint32_t value)
+static inline uint32_t size_of(uint32_t count, uint32_t align)
 {
-	return value && !(value & (value - 1));
+	/* powers of two within bounds; what is below wraps around and is above */
+	if (count & (count - 1) || count - 1 > AMPH_VRING_COUNT_MAX - 1 || align & (align - 1) ||
+	    align - USED_ALIGN > GAP_ALIGN_MAX - USED_ALIGN)
+		return 0;
+	return ((AVAIL_END(count) + align - 1) & -align) + USED_SIZE(count);
 }
 
 uint32_t amph_vring_size(uint32_t count, uint32_t align)
 {
-	if (!is_power_of_two(count) || count > AMPH_VRING_COUNT_MAX || !is_power_of_two(align) ||
-	    align < USED_ALIGN || align > GAP_ALIGN_MAX)
-		return 0;
-	return used_offset(count, align) + HALF_EXTRA +
-	       count * (uint32_t)sizeof(struct amph_vring_used_element);
+	return size_of(count, align);
 }
 
-int amph_vring_init(struct amph_vring *vring, void *va, uint64_t size, uint32_t count,
+int amph_vring_init(struct amph_vring *vring, void *va, uint32_t size, uint32_t count,
 		    uint32_t align)
 {
-	uint32_t needed = amph_vring_size(count, align);
+	uint32_t needed = size_of(count, align);
 
 	if (!needed || !va || (uintptr_t)va % DESC_ALIGN)
 		return -EINVAL;
@@ -45,6 +40,6 @@ int amph_vring_init(struct amph_vring *vring, void *va, uint64_t size, uint32_t 
 	vring->count = count;
 	vring->desc = va;
 	vring->avail = (uint16_t *)(vring->desc + count);
-	vring->used = (uint16_t *)((char *)va + used_offset(count, align));
+	vring->used = (uint16_t *)((char *)va + needed - USED_SIZE(count));
 	return 0;
 }

@@ -6,9 +6,8 @@
  */
 #include <stdbool.h>
 
-#include <amphora/virtqueue.h>
-
 #include "support/fuzz_script.h"
+#include "support/virtqueue_ids.h"
 
 #define COUNT_MAX 8
 #define LEAST	  2
@@ -17,6 +16,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 struct model {
 	struct amph_virtqueue queue;
+	struct amph_virtqueue_device device;
 	struct amph_virtqueue_slot slots[COUNT_MAX];
 	struct amph_vring vring;
 	uint64_t area;
@@ -29,15 +29,15 @@ static void take(struct model *m)
 {
 	uint32_t length;
 	uint16_t id;
-	int was = m->queue.fault;
-	int got = amph_virtqueue_device_take(&m->queue, &id, &length);
+	int was = m->device.fault;
+	int got = device_take(&m->queue, &id, &length);
 	struct amph_virtqueue_slot *slot;
 
 	HOLDS(got == 0 || got == 1 || got == -EPROTO);
 	if (was)
 		HOLDS(got == was);
 	if (got == -EPROTO)
-		HOLDS(m->queue.fault == -EPROTO);
+		HOLDS(m->device.fault == -EPROTO);
 	if (got != 1)
 		return;
 	HOLDS(id < m->vring.count);
@@ -59,9 +59,9 @@ static void take(struct model *m)
 
 static void give(struct model *m, uint16_t id, uint32_t length)
 {
-	int result = amph_virtqueue_device_give(&m->queue, id, length);
+	int result = device_give(&m->queue, id, length);
 
-	if (m->queue.fault) {
+	if (m->device.fault) {
 		HOLDS(result == -EPROTO);
 	} else if (id >= m->vring.count || !m->ours[id]) {
 		HOLDS(result == -EINVAL);
@@ -112,14 +112,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	HOLDS(amph_vring_init(&m.vring, ring, ring_size, count, 16) == 0);
 	if (setup & 16)
 		m.vring.used[1] = 65533;
-	HOLDS(amph_virtqueue_device_init(&m.queue, &m.vring, NULL, false, m.area, m.area_size,
-					 LEAST, 0) == -EINVAL);
-	HOLDS(amph_virtqueue_device_init(&m.queue, &m.vring, m.slots, false, m.area, 0, LEAST, 0) ==
-	      -EINVAL);
-	HOLDS(amph_virtqueue_device_init(&m.queue, &m.vring, m.slots, false, ~(uint64_t)7, 8, LEAST,
-					 0) == -EINVAL);
-	HOLDS(amph_virtqueue_device_init(&m.queue, &m.vring, m.slots, setup & 4, m.area,
-					 m.area_size, LEAST, setup & 8) == 0);
+	m.device = (struct amph_virtqueue_device){
+		.area = m.area, .area_size = m.area_size, .least = LEAST, .event_index = setup & 4};
+	HOLDS(amph_virtqueue_device_init(&m.queue, &m.device, &m.vring, NULL, false) == -EINVAL);
+	HOLDS(amph_virtqueue_device_init(&m.queue, &m.device, &m.vring, m.slots, setup & 8) == 0);
 	if (setup & 32) {
 		m.vring.avail[1] = 65534;
 		m.queue.consumed = m.queue.seen = 65534;
@@ -149,11 +145,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			break;
 		default:
 			if (amph_virtqueue_wants_kick(&m.queue))
-				HOLDS(!m.queue.fault);
+				HOLDS(!m.device.fault);
 			HOLDS(!amph_virtqueue_wants_kick(&m.queue));
 		}
 	}
-	for (uint32_t id = 0; id < count && !m.queue.fault; id++)
+	for (uint32_t id = 0; id < count && !m.device.fault; id++)
 		HOLDS((m.slots[id].state != AMPH_VIRTQUEUE_THEIRS) == m.ours[id]);
 	free(ring);
 	free(m.memory);

@@ -6,9 +6,8 @@
  */
 #include <stdbool.h>
 
-#include <amphora/virtqueue.h>
-
 #include "support/fuzz_script.h"
+#include "support/virtqueue_ids.h"
 
 #define COUNT_MAX 8
 #define AREA	  0x123400000000ull
@@ -17,6 +16,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 struct model {
 	struct amph_virtqueue queue;
+	struct amph_virtqueue_device device;
 	struct amph_virtqueue_slot slots[COUNT_MAX];
 	struct amph_vring vring;
 	bool theirs[COUNT_MAX];
@@ -28,14 +28,14 @@ static void take(struct model *m)
 {
 	uint32_t length;
 	uint16_t id;
-	int was = m->queue.fault;
-	int got = amph_virtqueue_driver_take(&m->queue, &id, &length);
+	int was = m->device.fault;
+	int got = driver_take(&m->queue, &id, &length);
 
 	HOLDS(got == 0 || got == 1 || got == -EPROTO);
 	if (was)
 		HOLDS(got == was);
 	if (got == -EPROTO)
-		HOLDS(m->queue.fault == -EPROTO);
+		HOLDS(m->device.fault == -EPROTO);
 	if (got != 1)
 		return;
 	HOLDS(id < m->vring.count);
@@ -47,9 +47,9 @@ static void take(struct model *m)
 
 static void give(struct model *m, uint16_t id, uint32_t length)
 {
-	int result = amph_virtqueue_driver_give(&m->queue, id, length);
+	int result = driver_give(&m->queue, id, length);
 
-	if (m->queue.fault) {
+	if (m->device.fault) {
 		HOLDS(result == -EPROTO);
 	} else if (id >= m->vring.count || m->theirs[id]) {
 		HOLDS(result == -EINVAL);
@@ -86,8 +86,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	memset(ring, 0xa5, ring_size);
 	HOLDS(amph_vring_init(&m.vring, ring, ring_size, count, 16) == 0);
-	HOLDS(amph_virtqueue_driver_init(&m.queue, &m.vring, NULL, false, AREA) == -EINVAL);
-	HOLDS(amph_virtqueue_driver_init(&m.queue, &m.vring, m.slots, setup & 4, AREA) == 0);
+	m.device = (struct amph_virtqueue_device){.area = AREA, .event_index = setup & 4};
+	HOLDS(amph_virtqueue_driver_init(&m.queue, &m.device, &m.vring, NULL) == -EINVAL);
+	HOLDS(amph_virtqueue_driver_init(&m.queue, &m.device, &m.vring, m.slots) == 0);
 	for (uint32_t id = 0; id < count; id++) {
 		m.slots[id].offset = id * 64u;
 		m.slots[id].length = 64;
@@ -126,11 +127,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			break;
 		default:
 			if (amph_virtqueue_wants_kick(&m.queue))
-				HOLDS(!m.queue.fault);
+				HOLDS(!m.device.fault);
 			HOLDS(!amph_virtqueue_wants_kick(&m.queue));
 		}
 	}
-	for (uint32_t id = 0; id < count && !m.queue.fault; id++)
+	for (uint32_t id = 0; id < count && !m.device.fault; id++)
 		HOLDS((m.slots[id].state == AMPH_VIRTQUEUE_THEIRS) == m.theirs[id]);
 	free(ring);
 	return 0;

@@ -31,7 +31,7 @@ static const struct amph_rproc_config rproc;
 static const struct amph_rproc_qemu_config qemu;
 static const struct amph_rproc_process_config process;
 static const struct amph_map map;
-static struct amph_rpmsg closed = {.fault = -ENOTCONN};
+static struct amph_rpmsg closed = {.device = {.fault = -ENOTCONN}};
 
 static bool ours = true, refused = true;
 

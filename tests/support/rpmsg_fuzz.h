@@ -108,7 +108,7 @@ static int fuzz_wait(void *argument, uint64_t deadline)
 	(void)deadline;
 	if (side->waits++ & 1)
 		return fuzz->in_receiver & 64 ? -EPIPE : -ETIMEDOUT;
-	if (!side->other->rpmsg.fault && side == fuzz->tested)
+	if (!side->other->rpmsg.device.fault && side == fuzz->tested)
 		amph_rpmsg_poll(&side->other->rpmsg);
 	return 0;
 }
@@ -117,8 +117,8 @@ static void fuzz_check_error(int error)
 {
 	struct amph_rpmsg *rpmsg = &fuzz->tested->rpmsg;
 
-	if (rpmsg->fault)
-		HOLDS(error == rpmsg->fault);
+	if (rpmsg->device.fault)
+		HOLDS(error == rpmsg->device.fault);
 	else
 		HOLDS(error != -EPROTO);
 }
@@ -139,7 +139,7 @@ static void fuzz_poll(bool wait)
 		/* each buffer ended in exactly one way; without a hook announcements go uncounted */
 		done = fuzz->received + rpmsg->count.malformed + rpmsg->count.dropped +
 		       fuzz->announced - done;
-		HOLDS(!rpmsg->fault);
+		HOLDS(!rpmsg->device.fault);
 		HOLDS(rpmsg->config.service ? done == (uint32_t)got : done <= (uint32_t)got);
 	} else if (got != -ETIMEDOUT && got != -EPIPE) {
 		fuzz_check_error(got);
@@ -166,7 +166,7 @@ static void fuzz_send(bool copy)
 		bool lent = loan->payload;
 
 		error = amph_rpmsg_send_loan(&fuzz->endpoints[which], loan, destination, length);
-		if (!lent && !rpmsg->fault)
+		if (!lent && !rpmsg->device.fault)
 			HOLDS(error == -EINVAL);
 		HOLDS(!error == (lent && !loan->payload));
 		if (!error) {
@@ -230,8 +230,8 @@ static void fuzz_release(void)
 	if (!fuzz->nested)
 		HOLDS(amph_rpmsg_hold(&fuzz->tested->rpmsg, fuzz->held[i]) == -EINVAL);
 	error = amph_rpmsg_release(&fuzz->tested->rpmsg, fuzz->held[i]);
-	if (fuzz->tested->rpmsg.fault)
-		HOLDS(error == fuzz->tested->rpmsg.fault);
+	if (fuzz->tested->rpmsg.device.fault)
+		HOLDS(error == fuzz->tested->rpmsg.device.fault);
 	else
 		HOLDS(error == (fuzz->held[i] ? 0 : -EINVAL));
 	if (!error)
@@ -356,14 +356,14 @@ static void fuzz_account(void)
 	uint32_t spares = 0, lent = 0, held = 0, expected_lent = 0, expected_held = 0;
 	uint32_t listed = 0;
 
-	HOLDS(rpmsg->delivering == AMPH_RPMSG_NONE);
+	HOLDS(!rpmsg->delivering);
 	HOLDS(rpmsg->count.received == fuzz->received);
 	HOLDS(rpmsg->count.sent == fuzz->sent);
-	HOLDS(amph_rpmsg_payload_max(rpmsg) == (rpmsg->fault ? 0 : FUZZ_SIZE - AMPH_RPMSG_HEADER));
-	if (rpmsg->fault)
+	HOLDS(amph_rpmsg_payload_max(rpmsg) ==
+	      (rpmsg->device.fault ? 0 : FUZZ_SIZE - AMPH_RPMSG_HEADER));
+	if (rpmsg->device.fault)
 		return;
-	for (uint16_t id = rpmsg->spare; id != AMPH_RPMSG_NONE;
-	     id = rpmsg->transmit->slots[id].next)
+	for (uint32_t spare = rpmsg->spare; spare; spare = rpmsg->transmit->slots[spare - 1].next)
 		HOLDS(++listed <= fuzz->count);
 	for (uint32_t id = 0; id < fuzz->count; id++) {
 		uint8_t transmit = rpmsg->transmit->slots[id].state;
@@ -394,8 +394,6 @@ static void fuzz_wrong_config(struct pair_side *side, uint8_t which)
 		config.kick = NULL;
 		break;
 	case 1:
-		config.wait = NULL;
-		break;
 	case 2:
 		config.buffers.va = NULL;
 		break;

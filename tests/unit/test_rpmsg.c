@@ -830,7 +830,6 @@ static void impossible_configurations_are_refused(void **state)
 		assert_int_equal(amph_rpmsg_init(&side->rpmsg, config), -EINVAL); \
 	} while (0)
 		REFUSED(config->kick = NULL);
-		REFUSED(config->wait = NULL);
 		REFUSED(config->buffers.va = NULL);
 		REFUSED(config->buffers.va = (char *)good.buffers.va + 2);
 		REFUSED(config->buffers.pa += 1);
@@ -909,6 +908,112 @@ static void a_peer_takes_and_sends_no_more_than_its_buffer_size(void **state)
 	close_fixture(&f);
 }
 
+static void without_a_way_to_wait_every_deadline_is_over(void **state)
+{
+	struct amph_rpmsg_loan loan;
+	struct fixture f;
+
+	(void)state;
+	open_fixture(&f);
+	for (int side = 0; side < 2; side++) {
+		uint64_t deadline = amph_deadline(10000);
+
+		f.sides[side]->rpmsg.config.wait = NULL;
+		for (uint32_t i = 0; i < COUNT; i++)
+			assert_int_equal(send(&f, side, "x", 1), 0);
+		assert_int_equal(amph_rpmsg_send(&f.endpoints[side], "x", 1, deadline), -ETIMEDOUT);
+		assert_int_equal(amph_rpmsg_loan(&f.sides[side]->rpmsg, &loan, deadline),
+				 -ETIMEDOUT);
+		assert_int_equal(amph_rpmsg_poll_wait(&f.sides[side]->rpmsg, deadline), -ETIMEDOUT);
+		assert_int_equal(poll_side(&f, !side), COUNT);
+	}
+	close_fixture(&f);
+}
+
+static void a_send_that_does_not_wait_asks_for_a_doorbell(void **state)
+{
+	static const uint8_t message[MAX + 1];
+	struct fixture f;
+
+	(void)state;
+	open_fixture(&f);
+	for (int side = 0; side < 2; side++) {
+		struct amph_rpmsg_endpoint *from = &f.endpoints[side];
+		uint32_t *kicks = &f.sides[!side]->kicks[side == 0];
+
+		assert_int_equal(amph_rpmsg_try_send_to(from, AMPH_RPMSG_ANY, message, MAX + 1),
+				 -EMSGSIZE);
+		for (uint32_t i = 0; i < COUNT; i++)
+			assert_int_equal(amph_rpmsg_try_send_to(from, AMPH_RPMSG_ANY, "x", 1), 0);
+		assert_int_equal(amph_rpmsg_try_send_to(from, AMPH_RPMSG_ANY, "x", 1), -EAGAIN);
+		assert_int_equal(f.sides[side]->waits, 0);
+		*kicks = 0;
+		assert_int_equal(poll_side(&f, !side), COUNT);
+		assert_int_equal(*kicks, 1);
+		assert_int_equal(amph_rpmsg_try_send_to(from, AMPH_RPMSG_ANY, "x", 1), 0);
+		from->destination = AMPH_RPMSG_ANY;
+		assert_int_equal(amph_rpmsg_try_send_to(from, AMPH_RPMSG_ANY, "x", 1), -ENOTCONN);
+	}
+	close_fixture(&f);
+}
+
+static void an_endpoint_that_its_owner_filled_in_is_added_and_announced(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	open_fixture(&f);
+	for (int side = 0; side < 2; side++) {
+		struct amph_rpmsg *rpmsg = &f.sides[side]->rpmsg;
+		struct amph_rpmsg_endpoint endpoint = {.address = 100u + 100u * (uint32_t)side,
+						       .destination = AMPH_RPMSG_ANY,
+						       .argument = &f.inboxes[side]};
+
+		assert_int_equal(amph_rpmsg_endpoint_add(rpmsg, &endpoint), -EINVAL);
+		endpoint.receiver = receive;
+		assert_int_equal(amph_rpmsg_endpoint_add(rpmsg, &endpoint), -EADDRINUSE);
+		endpoint.address = 7;
+		assert_int_equal(amph_rpmsg_endpoint_add(rpmsg, &endpoint), 0);
+		assert_int_equal(amph_rpmsg_announce(&endpoint), -EINVAL);
+		memset(endpoint.name, 'n', sizeof(endpoint.name));
+		assert_int_equal(amph_rpmsg_announce(&endpoint), -EINVAL);
+		endpoint.name[AMPH_RPMSG_NAME_MAX - 1] = 0;
+		rpmsg->config.name_service = false;
+		assert_int_equal(amph_rpmsg_announce(&endpoint), -ENOTSUP);
+		rpmsg->config.name_service = true;
+		assert_int_equal(amph_rpmsg_announce(&endpoint), 0);
+		for (uint32_t i = 1; i < COUNT; i++)
+			assert_int_equal(send(&f, side, "x", 1), 0);
+		assert_int_equal(amph_rpmsg_announce(&endpoint), -EAGAIN);
+		f.inboxes[!side].count = 0;
+		assert_int_equal(poll_side(&f, !side), COUNT);
+		assert_int_equal(f.inboxes[!side].count, COUNT - 1);
+		assert_int_equal(amph_rpmsg_send_to(&f.endpoints[!side], 7, "x", 1, PAST), 0);
+		assert_int_equal(poll_side(&f, side), 1);
+		assert_int_equal(endpoint.destination, f.endpoints[!side].address);
+		assert_int_equal(amph_rpmsg_endpoint_destroy(&endpoint, false, PAST), 0);
+		while (poll_side(&f, !side) > 0)
+			;
+	}
+	close_fixture(&f);
+}
+
+static void who_does_not_hear_drops_announcements(void **state)
+{
+	struct amph_rpmsg_endpoint endpoint;
+	struct fixture f;
+
+	(void)state;
+	open_fixture(&f);
+	assert_int_equal(amph_rpmsg_init_peer(&f.pair.peer.rpmsg, &f.pair.peer.config), 0);
+	assert_int_equal(amph_rpmsg_endpoint_create(&f.pair.main.rpmsg, &endpoint, "echo", 7,
+						    AMPH_RPMSG_ANY, receive, NULL, true, PAST),
+			 0);
+	assert_int_equal(poll_side(&f, 1), 1);
+	assert_int_equal(f.pair.peer.rpmsg.count.dropped, 1);
+	close_fixture(&f);
+}
+
 static void a_forked_child_is_refused_and_the_parent_goes_on(void **state)
 {
 	struct amph_rpmsg_loan loan;
@@ -960,6 +1065,10 @@ int main(void)
 		cmocka_unit_test(held_messages_stay_until_released_in_any_order),
 		cmocka_unit_test(a_message_released_in_its_receiver_goes_back_once),
 		cmocka_unit_test(a_release_rings_a_waiting_sender),
+		cmocka_unit_test(without_a_way_to_wait_every_deadline_is_over),
+		cmocka_unit_test(a_send_that_does_not_wait_asks_for_a_doorbell),
+		cmocka_unit_test(an_endpoint_that_its_owner_filled_in_is_added_and_announced),
+		cmocka_unit_test(who_does_not_hear_drops_announcements),
 		cmocka_unit_test(a_forked_child_is_refused_and_the_parent_goes_on),
 		cmocka_unit_test(a_receiver_must_not_poll),
 		cmocka_unit_test(endpoints_come_and_go_in_receivers),

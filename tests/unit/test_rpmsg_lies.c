@@ -415,10 +415,12 @@ static void without_the_feature_53_is_an_address_like_any_other(void **state)
 
 	(void)state;
 	open_with_services(&f);
+	for (int side = 0; side < 2; side++)
+		f.sides[side]->config.name_service = false;
+	assert_int_equal(pair_start(&f.pair), 0);
 	for (int side = 0; side < 2; side++) {
 		struct amph_rpmsg *rpmsg = &f.sides[side]->rpmsg;
 
-		rpmsg->config.name_service = false;
 		assert_int_equal(amph_rpmsg_endpoint_create(rpmsg, &endpoint, "echo", 7, 1, receive,
 							    NULL, true, PAST),
 				 -ENOTSUP);

@@ -17,6 +17,7 @@
 #include "support/rpmsg_fixture.h"
 
 #include "transport/rpmsg_core.c"
+#include "transport/rpmsg_create.c"
 #include "transport/rpmsg_endpoint.c"
 #include "transport/rpmsg_hold.c"
 #include "transport/rpmsg_loan.c"
@@ -24,6 +25,7 @@
 #include "transport/rpmsg_name_service.c"
 #include "transport/rpmsg_peer.c"
 #include "transport/rpmsg_send.c"
+#include "transport/rpmsg_wait.c"
 #include "transport/virtqueue.c"
 #include "transport/virtqueue_device.c"
 #include "transport/virtqueue_driver.c"

@@ -13,7 +13,8 @@
 #include <cmocka.h>
 
 #include <amphora/log.h>
-#include <amphora/virtqueue.h>
+
+#include "support/virtqueue_ids.h"
 
 #define COUNT	   8
 #define ALIGN	   16
@@ -22,12 +23,13 @@
 #define AREA_SIZE  (COUNT * BUFFER)
 #define LEAST	   4
 #define COUNT_MAX  32768
-#define LENGTH_ODD 12345u
+#define LENGTH_ODD 40u
 
 struct fixture {
 	void *memory;
 	struct amph_vring vring;
 	struct amph_virtqueue driver, device;
+	struct amph_virtqueue_device of_driver, of_device;
 	struct amph_virtqueue_slot driver_slots[COUNT], device_slots[COUNT];
 };
 
@@ -55,9 +57,15 @@ static void open_fixture(struct fixture *f, uint16_t start, bool event_index, bo
 	memset(f->driver_slots, 0xee, sizeof(f->driver_slots));
 	memset(f->device_slots, 0xee, sizeof(f->device_slots));
 	assert_int_equal(amph_vring_init(&f->vring, f->memory, size, COUNT, ALIGN), 0);
-	assert_int_equal(amph_virtqueue_driver_init(&f->driver, &f->vring, f->driver_slots,
-						    event_index, AREA),
-			 0);
+	f->of_driver = (struct amph_virtqueue_device){.area = AREA, .event_index = event_index};
+	f->of_device = f->of_driver;
+	f->of_device.area_size = AREA_SIZE;
+	f->of_device.least = LEAST;
+	memset(&f->driver, 0xee, sizeof(f->driver));
+	memset(&f->device, 0xee, sizeof(f->device));
+	assert_int_equal(
+		amph_virtqueue_driver_init(&f->driver, &f->of_driver, &f->vring, f->driver_slots),
+		0);
 	for (uint16_t i = 0; i < COUNT; i++) {
 		f->driver_slots[i].offset = i * BUFFER;
 		f->driver_slots[i].length = BUFFER;
@@ -66,16 +74,20 @@ static void open_fixture(struct fixture *f, uint16_t start, bool event_index, bo
 	f->vring.avail[1] = start;
 	f->vring.used[1] = start;
 	f->driver.produced = f->driver.consumed = f->driver.seen = start;
-	f->driver.kicked = f->driver.asked = start;
+	f->driver.kicked = start;
+	if (event_index)
+		f->driver.wished = start;
 	if (event_index) {
 		f->vring.avail[2 + COUNT] = start;
 		f->vring.used[2 + 4 * COUNT] = start;
 	}
-	assert_int_equal(amph_virtqueue_device_init(&f->device, &f->vring, f->device_slots,
-						    event_index, AREA, AREA_SIZE, LEAST, writes),
+	assert_int_equal(amph_virtqueue_device_init(&f->device, &f->of_device, &f->vring,
+						    f->device_slots, writes),
 			 0);
 	assert_int_equal(f->device.produced, start);
-	f->device.consumed = f->device.seen = f->device.asked = start;
+	f->device.consumed = f->device.seen = start;
+	if (event_index)
+		f->device.wished = start;
 }
 
 static void close_fixture(struct fixture *f)
@@ -144,6 +156,17 @@ static void a_ring_that_does_not_fit_is_refused(void **state)
 
 static void queues_without_ring_slots_or_area_are_refused(void **state)
 {
+	static const struct {
+		uint64_t area;
+		uint32_t size;
+		int result;
+	} areas[] = {{AREA, 0, -EINVAL},
+		     {0, 0, -EINVAL},
+		     {UINT64_MAX - 62, 64, -EINVAL},
+		     {UINT64_MAX - 63, 64, 0}, /* ends with the address space */
+		     {UINT64_MAX - 63, UINT32_MAX, -EINVAL},
+		     {0, UINT32_MAX, 0}};
+	struct amph_virtqueue_device device;
 	struct amph_vring none = {0}, vring;
 	static char memory[256] __attribute__((aligned(16)));
 	struct amph_virtqueue_slot slots[2];
@@ -151,23 +174,17 @@ static void queues_without_ring_slots_or_area_are_refused(void **state)
 
 	(void)state;
 	assert_int_equal(amph_vring_init(&vring, memory, sizeof(memory), 2, ALIGN), 0);
-	assert_int_equal(amph_virtqueue_driver_init(&queue, &none, slots, false, AREA), -EINVAL);
-	assert_int_equal(amph_virtqueue_driver_init(&queue, &vring, NULL, false, AREA), -EINVAL);
-	assert_int_equal(
-		amph_virtqueue_device_init(&queue, &none, slots, false, AREA, 64, LEAST, false),
-		-EINVAL);
-	assert_int_equal(
-		amph_virtqueue_device_init(&queue, &vring, NULL, false, AREA, 64, LEAST, false),
-		-EINVAL);
-	assert_int_equal(
-		amph_virtqueue_device_init(&queue, &vring, slots, false, AREA, 0, LEAST, false),
-		-EINVAL);
-	assert_int_equal(amph_virtqueue_device_init(&queue, &vring, slots, false, UINT64_MAX - 62,
-						    64, LEAST, false),
-			 -EINVAL);
-	assert_int_equal(amph_virtqueue_device_init(&queue, &vring, slots, false, UINT64_MAX - 64,
-						    64, LEAST, false),
-			 0);
+	device = (struct amph_virtqueue_device){.area = AREA, .area_size = 64, .least = LEAST};
+	assert_int_equal(amph_virtqueue_driver_init(&queue, &device, &none, slots), -EINVAL);
+	assert_int_equal(amph_virtqueue_driver_init(&queue, &device, &vring, NULL), -EINVAL);
+	assert_int_equal(amph_virtqueue_device_init(&queue, &device, &none, slots, false), -EINVAL);
+	assert_int_equal(amph_virtqueue_device_init(&queue, &device, &vring, NULL, false), -EINVAL);
+	for (size_t i = 0; i < sizeof(areas) / sizeof(areas[0]); i++) {
+		device.area = areas[i].area;
+		device.area_size = areas[i].size;
+		assert_int_equal(amph_virtqueue_device_init(&queue, &device, &vring, slots, false),
+				 areas[i].result);
+	}
 }
 
 static void the_driver_clears_flags_indices_and_events_before_the_device_starts(void **state)
@@ -193,29 +210,29 @@ static void a_given_buffer_arrives_with_address_and_length_and_comes_back(void *
 
 	(void)state;
 	open_fixture(&f, 0, false, true);
-	assert_int_equal(amph_virtqueue_device_take(&f.device, &id, &length), 0);
-	assert_int_equal(amph_virtqueue_driver_take(&f.driver, &id, &length), 0);
-	assert_int_equal(amph_virtqueue_driver_give(&f.driver, 5, 40), 0);
+	assert_int_equal(device_take(&f.device, &id, &length), 0);
+	assert_int_equal(driver_take(&f.driver, &id, &length), 0);
+	assert_int_equal(driver_give(&f.driver, 5, 40), 0);
 	assert_int_equal(f.vring.desc[5].address, AREA + 5 * BUFFER);
 	assert_int_equal(f.vring.desc[5].length, 40);
 	assert_int_equal(f.vring.desc[5].flags, AMPH_VRING_DESC_WRITE);
 	assert_int_equal(f.vring.desc[5].next, 0);
 	assert_int_equal(f.vring.avail[2], 5);
 	assert_int_equal(f.vring.avail[1], 1);
-	assert_int_equal(amph_virtqueue_device_take(&f.device, &id, &length), 1);
+	assert_int_equal(device_take(&f.device, &id, &length), 1);
 	assert_int_equal(id, 5);
 	assert_int_equal(length, 40);
 	assert_int_equal(f.device_slots[5].offset, 5 * BUFFER);
 	assert_int_equal(f.device_slots[5].length, 40);
-	assert_int_equal(amph_virtqueue_device_take(&f.device, &id, &length), 0);
-	assert_int_equal(amph_virtqueue_device_give(&f.device, 5, 33), 0);
+	assert_int_equal(device_take(&f.device, &id, &length), 0);
+	assert_int_equal(device_give(&f.device, 5, 33), 0);
 	assert_int_equal(element(&f, 0)->id, 5);
 	assert_int_equal(element(&f, 0)->length, 33);
 	assert_int_equal(f.vring.used[1], 1);
-	assert_int_equal(amph_virtqueue_driver_take(&f.driver, &id, &length), 1);
+	assert_int_equal(driver_take(&f.driver, &id, &length), 1);
 	assert_int_equal(id, 5);
 	assert_int_equal(length, 33);
-	assert_int_equal(amph_virtqueue_driver_take(&f.driver, &id, &length), 0);
+	assert_int_equal(driver_take(&f.driver, &id, &length), 0);
 	assert_int_equal(logged, 0);
 	close_fixture(&f);
 }
@@ -228,15 +245,15 @@ static void a_side_gives_only_what_it_has(void **state)
 
 	(void)state;
 	open_fixture(&f, 0, false, false);
-	assert_int_equal(amph_virtqueue_device_give(&f.device, 0, 0), -EINVAL);
-	assert_int_equal(amph_virtqueue_driver_give(&f.driver, 0, BUFFER), 0);
-	assert_int_equal(amph_virtqueue_driver_give(&f.driver, 0, BUFFER), -EINVAL);
-	assert_int_equal(amph_virtqueue_driver_give(&f.driver, COUNT, BUFFER), -EINVAL);
-	assert_int_equal(amph_virtqueue_device_take(&f.device, &id, &length), 1);
-	assert_int_equal(amph_virtqueue_device_give(&f.device, COUNT, 0), -EINVAL);
-	assert_int_equal(amph_virtqueue_device_give(&f.device, 1, 0), -EINVAL);
-	assert_int_equal(amph_virtqueue_device_give(&f.device, 0, 0), 0);
-	assert_int_equal(amph_virtqueue_device_give(&f.device, 0, 0), -EINVAL);
+	assert_int_equal(device_give(&f.device, 0, 0), -EINVAL);
+	assert_int_equal(driver_give(&f.driver, 0, BUFFER), 0);
+	assert_int_equal(driver_give(&f.driver, 0, BUFFER), -EINVAL);
+	assert_int_equal(driver_give(&f.driver, COUNT, BUFFER), -EINVAL);
+	assert_int_equal(device_take(&f.device, &id, &length), 1);
+	assert_int_equal(device_give(&f.device, COUNT, 0), -EINVAL);
+	assert_int_equal(device_give(&f.device, 1, 0), -EINVAL);
+	assert_int_equal(device_give(&f.device, 0, 0), 0);
+	assert_int_equal(device_give(&f.device, 0, 0), -EINVAL);
 	assert_int_equal(f.vring.avail[1], 1);
 	assert_int_equal(f.vring.used[1], 1);
 	assert_int_equal(logged, 0);
@@ -269,11 +286,11 @@ static void traffic(uint16_t start, bool event_index)
 			id = here[pick];
 			here[pick] = here[--here_count];
 			lengths[id] = (seed >> 12) % (BUFFER - LEAST + 1) + LEAST;
-			assert_int_equal(amph_virtqueue_driver_give(&f.driver, id, lengths[id]), 0);
+			assert_int_equal(driver_give(&f.driver, id, lengths[id]), 0);
 			order[head++ % COUNT] = id;
 			break;
 		case 1:
-			if (amph_virtqueue_device_take(&f.device, &id, &length)) {
+			if (device_take(&f.device, &id, &length)) {
 				assert_true(tail != head);
 				assert_int_equal(id, order[tail++ % COUNT]);
 				assert_int_equal(length, lengths[id]);
@@ -288,18 +305,18 @@ static void traffic(uint16_t start, bool event_index)
 			pick = (seed >> 8) % there_count;
 			id = there[pick];
 			there[pick] = there[--there_count];
-			assert_int_equal(amph_virtqueue_device_give(&f.device, id, id + 7u), 0);
+			assert_int_equal(device_give(&f.device, id, id + 7u), 0);
 			break;
 		default:
-			if (amph_virtqueue_driver_take(&f.driver, &id, &length)) {
+			if (driver_take(&f.driver, &id, &length)) {
 				assert_int_equal(length, id + 7u);
 				here[here_count++] = id;
 			}
 		}
 		assert_true(here_count <= COUNT && there_count <= COUNT);
 	}
-	assert_int_equal(f.driver.fault, 0);
-	assert_int_equal(f.device.fault, 0);
+	assert_int_equal(f.of_driver.fault, 0);
+	assert_int_equal(f.of_device.fault, 0);
 	assert_true(head > 65536 / 2);
 	close_fixture(&f);
 }
@@ -323,17 +340,16 @@ static void a_full_ring_across_the_wrap_is_no_fault(void **state)
 
 		open_fixture(&f, (uint16_t)start, false, false);
 		for (uint16_t i = 0; i < COUNT; i++)
-			assert_int_equal(amph_virtqueue_driver_give(&f.driver, i, i + LEAST), 0);
+			assert_int_equal(driver_give(&f.driver, i, i + LEAST), 0);
 		for (uint16_t i = 0; i < COUNT; i++) {
-			assert_int_equal(amph_virtqueue_device_take(&f.device, &id, &length), 1);
+			assert_int_equal(device_take(&f.device, &id, &length), 1);
 			assert_int_equal(id, i);
 			assert_int_equal(length, i + LEAST);
 		}
 		for (uint16_t i = COUNT; i-- > 0;)
-			assert_int_equal(amph_virtqueue_device_give(&f.device, i, LENGTH_ODD + i),
-					 0);
+			assert_int_equal(device_give(&f.device, i, LENGTH_ODD + i), 0);
 		for (uint16_t i = COUNT; i-- > 0;) {
-			assert_int_equal(amph_virtqueue_driver_take(&f.driver, &id, &length), 1);
+			assert_int_equal(driver_take(&f.driver, &id, &length), 1);
 			assert_int_equal(id, i);
 			assert_int_equal(length, LENGTH_ODD + i);
 		}
@@ -351,13 +367,13 @@ static void the_device_goes_on_from_the_used_index_that_is_there(void **state)
 	open_fixture(&f, 0, false, false);
 	/* as rpmsg-lite's main side starts: all in used already */
 	f.vring.used[1] = COUNT;
-	assert_int_equal(amph_virtqueue_device_init(&f.device, &f.vring, f.device_slots, false,
-						    AREA, AREA_SIZE, LEAST, false),
+	assert_int_equal(amph_virtqueue_device_init(&f.device, &f.of_device, &f.vring,
+						    f.device_slots, false),
 			 0);
 	assert_false(amph_virtqueue_wants_kick(&f.device));
-	assert_int_equal(amph_virtqueue_driver_give(&f.driver, 3, BUFFER), 0);
-	assert_int_equal(amph_virtqueue_device_take(&f.device, &id, &length), 1);
-	assert_int_equal(amph_virtqueue_device_give(&f.device, id, length), 0);
+	assert_int_equal(driver_give(&f.driver, 3, BUFFER), 0);
+	assert_int_equal(device_take(&f.device, &id, &length), 1);
+	assert_int_equal(device_give(&f.device, id, length), 0);
 	assert_int_equal(f.vring.used[1], COUNT + 1);
 	assert_int_equal(element(&f, COUNT)->id, 3);
 	assert_true(amph_virtqueue_wants_kick(&f.device));
@@ -373,28 +389,73 @@ static void flags_of_the_other_side_silence_doorbells(void **state)
 	(void)state;
 	open_fixture(&f, 0, false, false);
 	assert_false(amph_virtqueue_wants_kick(&f.driver)); /* nothing given yet */
-	assert_int_equal(amph_virtqueue_driver_give(&f.driver, 0, BUFFER), 0);
+	assert_int_equal(driver_give(&f.driver, 0, BUFFER), 0);
 	assert_true(amph_virtqueue_wants_kick(&f.driver));
 	assert_false(amph_virtqueue_wants_kick(&f.driver)); /* rung for that one already */
 	amph_virtqueue_hush(&f.device);
 	assert_int_equal(f.vring.used[0], AMPH_VRING_NO_NOTIFY);
-	assert_int_equal(amph_virtqueue_driver_give(&f.driver, 1, BUFFER), 0);
+	assert_int_equal(driver_give(&f.driver, 1, BUFFER), 0);
 	assert_false(amph_virtqueue_wants_kick(&f.driver));
-	/* what came in while no doorbell was wanted is there to take */
+	/* what came in while no doorbell was wanted is there to take, before anything is asked */
 	assert_true(amph_virtqueue_ask(&f.device));
-	assert_int_equal(f.vring.used[0], 0);
-	assert_int_equal(amph_virtqueue_device_take(&f.device, &id, &length), 1);
-	assert_int_equal(amph_virtqueue_device_take(&f.device, &id, &length), 1);
+	assert_int_equal(f.vring.used[0], AMPH_VRING_NO_NOTIFY);
+	assert_int_equal(device_take(&f.device, &id, &length), 1);
+	assert_int_equal(device_take(&f.device, &id, &length), 1);
 	assert_false(amph_virtqueue_ask(&f.device));
+	assert_int_equal(f.vring.used[0], 0);
 	amph_virtqueue_hush(&f.driver);
 	assert_int_equal(f.vring.avail[0], AMPH_VRING_NO_INTERRUPT);
-	assert_int_equal(amph_virtqueue_device_give(&f.device, 0, 0), 0);
+	assert_int_equal(device_give(&f.device, 0, 0), 0);
 	assert_false(amph_virtqueue_wants_kick(&f.device));
 	assert_true(amph_virtqueue_ask(&f.driver));
+	assert_int_equal(driver_take(&f.driver, &id, &length), 1);
+	/* an empty look asks */
+	assert_int_equal(driver_take(&f.driver, &id, &length), 0);
 	assert_int_equal(f.vring.avail[0], 0);
-	assert_int_equal(amph_virtqueue_device_give(&f.device, 1, 0), 0);
+	assert_int_equal(device_give(&f.device, 1, 0), 0);
 	assert_true(amph_virtqueue_wants_kick(&f.device));
 	close_fixture(&f);
+}
+
+static void a_device_that_fills_buffers_asks_for_silence_until_it_has_none(void **state)
+{
+	struct fixture f;
+	uint32_t length;
+	uint16_t id;
+
+	(void)state;
+	open_fixture(&f, 0, false, true);
+	assert_int_equal(f.vring.used[0], AMPH_VRING_NO_NOTIFY);
+	assert_int_equal(driver_give(&f.driver, 0, BUFFER), 0);
+	assert_false(amph_virtqueue_wants_kick(&f.driver));
+	assert_int_equal(device_take(&f.device, &id, &length), 1);
+	assert_int_equal(device_take(&f.device, &id, &length), 0);
+	assert_int_equal(f.vring.used[0], 0);
+	assert_int_equal(driver_give(&f.driver, 1, BUFFER), 0);
+	assert_true(amph_virtqueue_wants_kick(&f.driver));
+	close_fixture(&f);
+	/* with the event index, the event word says so and the flags mean nothing */
+	open_fixture(&f, 0, true, true);
+	assert_int_equal(f.vring.used[0], 0);
+	close_fixture(&f);
+}
+
+static void ring_always_rings_for_what_is_new_and_for_nothing_else(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	for (int event_index = 0; event_index < 2; event_index++) {
+		open_fixture(&f, 0, event_index, false);
+		f.of_driver.ring_always = true;
+		f.vring.used[0] = AMPH_VRING_NO_NOTIFY;
+		f.vring.used[2 + 4 * COUNT] = 1000;
+		assert_false(amph_virtqueue_wants_kick(&f.driver));
+		assert_int_equal(driver_give(&f.driver, 0, BUFFER), 0);
+		assert_true(amph_virtqueue_wants_kick(&f.driver));
+		assert_false(amph_virtqueue_wants_kick(&f.driver));
+		close_fixture(&f);
+	}
 }
 
 /* 3 rounds of COUNT entries, kick decided after each: how many doorbells? */
@@ -407,19 +468,19 @@ static unsigned doorbells(struct fixture *f, bool ask_each)
 		uint16_t id;
 
 		for (uint16_t i = 0; i < COUNT; i++) {
-			assert_int_equal(amph_virtqueue_driver_give(&f->driver, i, BUFFER), 0);
+			assert_int_equal(driver_give(&f->driver, i, BUFFER), 0);
 			rung += amph_virtqueue_wants_kick(&f->driver);
 			if (!ask_each)
 				continue;
-			assert_int_equal(amph_virtqueue_device_take(&f->device, &id, &length), 1);
+			assert_int_equal(device_take(&f->device, &id, &length), 1);
 			amph_virtqueue_ask(&f->device);
 		}
-		while (amph_virtqueue_device_take(&f->device, &id, &length) == 1)
+		while (device_take(&f->device, &id, &length) == 1)
 			;
 		amph_virtqueue_ask(&f->device);
 		for (uint16_t i = 0; i < COUNT; i++)
-			assert_int_equal(amph_virtqueue_device_give(&f->device, i, 0), 0);
-		while (amph_virtqueue_driver_take(&f->driver, &id, &length) == 1)
+			assert_int_equal(device_give(&f->device, i, 0), 0);
+		while (driver_take(&f->driver, &id, &length) == 1)
 			;
 	}
 	return rung;
@@ -463,7 +524,7 @@ static void a_batch_rings_when_it_passes_the_event_word_and_only_then(void **sta
 		open_fixture(&f, start, true, false);
 		f.vring.used[2 + 4 * COUNT] = (uint16_t)(start + distance);
 		for (uint16_t i = 0; i < 3; i++)
-			assert_int_equal(amph_virtqueue_driver_give(&f.driver, i, BUFFER), 0);
+			assert_int_equal(driver_give(&f.driver, i, BUFFER), 0);
 		assert_int_equal(amph_virtqueue_wants_kick(&f.driver),
 				 distance >= 0 && distance < 3);
 		close_fixture(&f);
@@ -475,10 +536,10 @@ static void a_batch_rings_when_it_passes_the_event_word_and_only_then(void **sta
 		uint16_t id;
 
 		open_fixture(&f, 10, true, false);
-		assert_int_equal(amph_virtqueue_driver_give(&f.driver, 0, BUFFER), 0);
-		assert_int_equal(amph_virtqueue_device_take(&f.device, &id, &length), 1);
+		assert_int_equal(driver_give(&f.driver, 0, BUFFER), 0);
+		assert_int_equal(device_take(&f.device, &id, &length), 1);
 		f.vring.avail[2 + COUNT] = (uint16_t)(10 + distance);
-		assert_int_equal(amph_virtqueue_device_give(&f.device, 0, 0), 0);
+		assert_int_equal(device_give(&f.device, 0, 0), 0);
 		assert_int_equal(amph_virtqueue_wants_kick(&f.device), distance == 0);
 		close_fixture(&f);
 	}
@@ -493,16 +554,16 @@ static void event_words_are_written_where_the_standard_has_them(void **state)
 	(void)state;
 	open_fixture(&f, 100, true, false);
 	for (uint16_t i = 0; i < 3; i++)
-		assert_int_equal(amph_virtqueue_driver_give(&f.driver, i, BUFFER), 0);
+		assert_int_equal(driver_give(&f.driver, i, BUFFER), 0);
 	for (uint16_t i = 0; i < 3; i++)
-		assert_int_equal(amph_virtqueue_device_take(&f.device, &id, &length), 1);
+		assert_int_equal(device_take(&f.device, &id, &length), 1);
 	amph_virtqueue_hush(&f.device);
 	assert_int_equal(f.vring.used[0], 0); /* flags are not used then */
 	assert_false(amph_virtqueue_ask(&f.device));
 	assert_int_equal(f.vring.used[2 + 4 * COUNT], 103); /* avail_event */
 	for (uint16_t i = 0; i < 2; i++) {
-		assert_int_equal(amph_virtqueue_device_give(&f.device, i, 0), 0);
-		assert_int_equal(amph_virtqueue_driver_take(&f.driver, &id, &length), 1);
+		assert_int_equal(device_give(&f.device, i, 0), 0);
+		assert_int_equal(driver_take(&f.driver, &id, &length), 1);
 	}
 	assert_false(amph_virtqueue_ask(&f.driver));
 	assert_int_equal(f.vring.avail[2 + COUNT], 102); /* used_event */
@@ -522,7 +583,7 @@ static void asking_tells_of_an_entry_that_came_in_before_the_wish(void **state)
 	amph_virtqueue_hush(&f.device);
 	assert_false(amph_virtqueue_ask(&f.device));
 	amph_virtqueue_hush(&f.device);
-	assert_int_equal(amph_virtqueue_driver_give(&f.driver, 0, BUFFER), 0);
+	assert_int_equal(driver_give(&f.driver, 0, BUFFER), 0);
 	assert_true(amph_virtqueue_ask(&f.device));
 	close_fixture(&f);
 }
@@ -535,16 +596,14 @@ static void expect_dead(struct amph_virtqueue *queue, bool driver, int got)
 	uint16_t id;
 
 	assert_int_equal(got, -EPROTO);
-	assert_int_equal(queue->fault, -EPROTO);
+	assert_int_equal(queue->device->fault, -EPROTO);
 	assert_int_equal(logged, 1);
 	/* sticky, and logged once */
 	for (int i = 0; i < 2; i++)
-		assert_int_equal(driver ? amph_virtqueue_driver_take(queue, &id, &length)
-					: amph_virtqueue_device_take(queue, &id, &length),
+		assert_int_equal(driver ? driver_take(queue, &id, &length)
+					: device_take(queue, &id, &length),
 				 -EPROTO);
-	assert_int_equal(driver ? amph_virtqueue_driver_give(queue, 0, 1)
-				: amph_virtqueue_device_give(queue, 0, 1),
-			 -EPROTO);
+	assert_int_equal(driver ? driver_give(queue, 0, 1) : device_give(queue, 0, 1), -EPROTO);
 	assert_false(amph_virtqueue_wants_kick(queue));
 	assert_int_equal(logged, 1);
 }
@@ -560,7 +619,7 @@ static int lie_to_device(struct fixture *f, struct amph_vring_desc desc, uint16_
 		f->vring.desc[id] = desc;
 	f->vring.avail[2] = id;
 	f->vring.avail[1] = 1;
-	result = amph_virtqueue_device_take(&f->device, &got, &length);
+	result = device_take(&f->device, &got, &length);
 	if (result == 1)
 		assert_in_range(f->device_slots[got].offset, 0,
 				AREA_SIZE - f->device_slots[got].length);
@@ -649,11 +708,11 @@ static void a_descriptor_given_twice_is_a_fault_of_the_driver(void **state)
 
 	(void)state;
 	open_fixture(&f, 0, false, false);
-	assert_int_equal(amph_virtqueue_driver_give(&f.driver, 4, BUFFER), 0);
+	assert_int_equal(driver_give(&f.driver, 4, BUFFER), 0);
 	f.vring.avail[3] = 4;
 	f.vring.avail[1] = 2;
-	assert_int_equal(amph_virtqueue_device_take(&f.device, &id, &length), 1);
-	expect_dead(&f.device, false, amph_virtqueue_device_take(&f.device, &id, &length));
+	assert_int_equal(device_take(&f.device, &id, &length), 1);
+	expect_dead(&f.device, false, device_take(&f.device, &id, &length));
 	close_fixture(&f);
 }
 
@@ -671,13 +730,11 @@ static void an_index_ahead_of_the_ring_is_a_fault(void **state)
 
 			open_fixture(&f, starts[i], false, false);
 			f.vring.avail[1] = (uint16_t)(starts[i] + jumps[jump]);
-			expect_dead(&f.device, false,
-				    amph_virtqueue_device_take(&f.device, &id, &length));
+			expect_dead(&f.device, false, device_take(&f.device, &id, &length));
 			close_fixture(&f);
 			open_fixture(&f, starts[i], false, false);
 			f.vring.used[1] = (uint16_t)(starts[i] + jumps[jump]);
-			expect_dead(&f.driver, true,
-				    amph_virtqueue_driver_take(&f.driver, &id, &length));
+			expect_dead(&f.driver, true, driver_take(&f.driver, &id, &length));
 			close_fixture(&f);
 		}
 }
@@ -691,19 +748,19 @@ static void an_index_one_ahead_is_a_fault_even_when_every_entry_is_good(void **s
 	(void)state;
 	open_fixture(&f, 0, false, false);
 	for (uint16_t i = 0; i < COUNT; i++)
-		assert_int_equal(amph_virtqueue_driver_give(&f.driver, i, BUFFER), 0);
+		assert_int_equal(driver_give(&f.driver, i, BUFFER), 0);
 	f.vring.avail[1]++;
-	expect_dead(&f.device, false, amph_virtqueue_device_take(&f.device, &id, &length));
+	expect_dead(&f.device, false, device_take(&f.device, &id, &length));
 	close_fixture(&f);
 
 	open_fixture(&f, 0, false, false);
 	for (uint16_t i = 0; i < COUNT; i++) {
-		assert_int_equal(amph_virtqueue_driver_give(&f.driver, i, BUFFER), 0);
-		assert_int_equal(amph_virtqueue_device_take(&f.device, &id, &length), 1);
-		assert_int_equal(amph_virtqueue_device_give(&f.device, id, 0), 0);
+		assert_int_equal(driver_give(&f.driver, i, BUFFER), 0);
+		assert_int_equal(device_take(&f.device, &id, &length), 1);
+		assert_int_equal(device_give(&f.device, id, 0), 0);
 	}
 	f.vring.used[1]++;
-	expect_dead(&f.driver, true, amph_virtqueue_driver_take(&f.driver, &id, &length));
+	expect_dead(&f.driver, true, driver_take(&f.driver, &id, &length));
 	close_fixture(&f);
 }
 
@@ -718,10 +775,10 @@ static void used_ids_that_the_device_does_not_have_are_a_fault(void **state)
 		uint16_t id;
 
 		open_fixture(&f, 0, false, false);
-		assert_int_equal(amph_virtqueue_driver_give(&f.driver, 0, BUFFER), 0);
+		assert_int_equal(driver_give(&f.driver, 0, BUFFER), 0);
 		element(&f, 0)->id = ids[i]; /* 0x10000: its low half is an id that it has */
 		f.vring.used[1] = 1;
-		expect_dead(&f.driver, true, amph_virtqueue_driver_take(&f.driver, &id, &length));
+		expect_dead(&f.driver, true, driver_take(&f.driver, &id, &length));
 		close_fixture(&f);
 	}
 }
@@ -734,14 +791,34 @@ static void an_id_used_twice_is_a_fault_of_the_device(void **state)
 
 	(void)state;
 	open_fixture(&f, 0, false, false);
-	assert_int_equal(amph_virtqueue_driver_give(&f.driver, 0, BUFFER), 0);
-	assert_int_equal(amph_virtqueue_driver_give(&f.driver, 1, BUFFER), 0);
+	assert_int_equal(driver_give(&f.driver, 0, BUFFER), 0);
+	assert_int_equal(driver_give(&f.driver, 1, BUFFER), 0);
 	element(&f, 0)->id = 0;
 	element(&f, 1)->id = 0;
 	f.vring.used[1] = 2;
-	assert_int_equal(amph_virtqueue_driver_take(&f.driver, &id, &length), 1);
+	assert_int_equal(driver_take(&f.driver, &id, &length), 1);
 	assert_int_equal(id, 0);
-	expect_dead(&f.driver, true, amph_virtqueue_driver_take(&f.driver, &id, &length));
+	expect_dead(&f.driver, true, driver_take(&f.driver, &id, &length));
+	close_fixture(&f);
+}
+
+static void a_used_length_beyond_the_buffer_counts_for_nothing(void **state)
+{
+	static const uint32_t lengths[] = {BUFFER + 1, 65536 + 1, UINT32_MAX};
+	struct fixture f;
+	uint32_t length;
+	uint16_t id;
+
+	(void)state;
+	open_fixture(&f, 0, false, true);
+	for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+		assert_int_equal(driver_give(&f.driver, 0, BUFFER), 0);
+		assert_int_equal(device_take(&f.device, &id, &length), 1);
+		assert_int_equal(device_give(&f.device, 0, lengths[i]), 0);
+		assert_int_equal(driver_take(&f.driver, &id, &length), 1);
+		assert_int_equal(length, 0);
+	}
+	assert_int_equal(f.of_driver.fault, 0);
 	close_fixture(&f);
 }
 
@@ -753,14 +830,14 @@ static void what_the_peer_scribbles_into_descriptors_does_not_reach_the_driver(v
 
 	(void)state;
 	open_fixture(&f, 0, false, true);
-	assert_int_equal(amph_virtqueue_driver_give(&f.driver, 3, BUFFER), 0);
-	assert_int_equal(amph_virtqueue_device_take(&f.device, &id, &length), 1);
+	assert_int_equal(driver_give(&f.driver, 3, BUFFER), 0);
+	assert_int_equal(device_take(&f.device, &id, &length), 1);
 	memset(f.vring.desc, 0xff, COUNT * sizeof(*f.vring.desc));
-	assert_int_equal(amph_virtqueue_device_give(&f.device, 3, 20), 0);
-	assert_int_equal(amph_virtqueue_driver_take(&f.driver, &id, &length), 1);
+	assert_int_equal(device_give(&f.device, 3, 20), 0);
+	assert_int_equal(driver_take(&f.driver, &id, &length), 1);
 	assert_int_equal(f.driver_slots[id].offset, 3 * BUFFER);
 	assert_int_equal(f.driver_slots[id].length, BUFFER);
-	assert_int_equal(amph_virtqueue_driver_give(&f.driver, 3, BUFFER), 0);
+	assert_int_equal(driver_give(&f.driver, 3, BUFFER), 0);
 	assert_int_equal(f.vring.desc[3].address, AREA + 3 * BUFFER);
 	assert_int_equal(f.vring.desc[3].flags, AMPH_VRING_DESC_WRITE);
 	assert_int_equal(f.vring.desc[3].next, 0);
@@ -783,6 +860,8 @@ int main(void)
 		cmocka_unit_test(a_full_ring_across_the_wrap_is_no_fault),
 		cmocka_unit_test(the_device_goes_on_from_the_used_index_that_is_there),
 		cmocka_unit_test(flags_of_the_other_side_silence_doorbells),
+		cmocka_unit_test(a_device_that_fills_buffers_asks_for_silence_until_it_has_none),
+		cmocka_unit_test(ring_always_rings_for_what_is_new_and_for_nothing_else),
 		cmocka_unit_test(with_the_event_index_one_asking_is_one_doorbell),
 		cmocka_unit_test(without_the_event_index_every_entry_rings),
 		cmocka_unit_test(a_batch_rings_when_it_passes_the_event_word_and_only_then),
@@ -796,6 +875,7 @@ int main(void)
 		cmocka_unit_test(an_index_one_ahead_is_a_fault_even_when_every_entry_is_good),
 		cmocka_unit_test(used_ids_that_the_device_does_not_have_are_a_fault),
 		cmocka_unit_test(an_id_used_twice_is_a_fault_of_the_device),
+		cmocka_unit_test(a_used_length_beyond_the_buffer_counts_for_nothing),
 		cmocka_unit_test(
 			what_the_peer_scribbles_into_descriptors_does_not_reach_the_driver),
 	};

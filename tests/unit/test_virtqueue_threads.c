@@ -16,7 +16,8 @@
 
 #include <amphora/order.h>
 #include <amphora/time.h>
-#include <amphora/virtqueue.h>
+
+#include "support/virtqueue_ids.h"
 
 #define COUNT  8
 #define ALIGN  64
@@ -26,6 +27,7 @@
 
 struct run {
 	struct amph_virtqueue driver, device;
+	struct amph_virtqueue_device of_driver, of_device;
 	struct amph_virtqueue_slot driver_slots[COUNT], device_slots[COUNT];
 	_Alignas(64) atomic_uint go;
 	_Alignas(64) atomic_uint done;
@@ -47,7 +49,7 @@ static void *sleeper(void *argument)
 		/* the index is in this core's cache: the look is fast, the wish is slow */
 		(void)amph_load16(&run->device.theirs[1]);
 		wait_for(&run->go, round);
-		if (run->driver.fault)
+		if (run->of_driver.fault)
 			return NULL;
 		run->saw = amph_virtqueue_ask(&run->device);
 		atomic_store(&run->done, round);
@@ -67,16 +69,18 @@ static void no_entry_stays_unseen(bool event_index)
 	assert_int_equal(posix_memalign(&memory, 64, size), 0);
 	*run = (struct run){.saw = false};
 	assert_int_equal(amph_vring_init(&vring, memory, size, COUNT, ALIGN), 0);
-	assert_int_equal(amph_virtqueue_driver_init(&run->driver, &vring, run->driver_slots,
-						    event_index, 4096),
+	run->of_driver = run->of_device = (struct amph_virtqueue_device){
+		.area = 4096, .area_size = COUNT * BUFFER, .least = 4, .event_index = event_index};
+	assert_int_equal(amph_virtqueue_driver_init(&run->driver, &run->of_driver, &vring,
+						    run->driver_slots),
 			 0);
 	for (uint16_t i = 0; i < COUNT; i++)
 		run->driver_slots[i] =
 			(struct amph_virtqueue_slot){.state = run->driver_slots[i].state,
 						     .offset = i * BUFFER,
 						     .length = BUFFER};
-	assert_int_equal(amph_virtqueue_device_init(&run->device, &vring, run->device_slots,
-						    event_index, 4096, COUNT * BUFFER, 4, false),
+	assert_int_equal(amph_virtqueue_device_init(&run->device, &run->of_device, &vring,
+						    run->device_slots, false),
 			 0);
 	assert_int_equal(pthread_create(&thread, NULL, sleeper, run), 0);
 	for (unsigned int round = 1; round <= ROUNDS && amph_time_now() < deadline; round++) {
@@ -89,15 +93,15 @@ static void no_entry_stays_unseen(bool event_index)
 		/* meet the other at every distance */
 		for (volatile uint32_t i = 0; i < round % 128; i++)
 			;
-		amph_virtqueue_driver_give(&run->driver, id, BUFFER);
+		driver_give(&run->driver, id, BUFFER);
 		kick = amph_virtqueue_wants_kick(&run->driver);
 		wait_for(&run->done, round);
 		lost += !kick && !run->saw;
-		assert_int_equal(amph_virtqueue_device_take(&run->device, &id, &length), 1);
-		assert_int_equal(amph_virtqueue_device_give(&run->device, id, 0), 0);
-		assert_int_equal(amph_virtqueue_driver_take(&run->driver, &id, &length), 1);
+		assert_int_equal(device_take(&run->device, &id, &length), 1);
+		assert_int_equal(device_give(&run->device, id, 0), 0);
+		assert_int_equal(driver_take(&run->driver, &id, &length), 1);
 	}
-	run->driver.fault = -1;
+	run->of_driver.fault = -1;
 	atomic_store(&run->go, atomic_load(&run->done) + 1);
 	pthread_join(thread, NULL);
 	free(memory);

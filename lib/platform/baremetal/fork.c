@@ -10,8 +10,3 @@ const uint32_t *amph_fork_word(void)
 
 	return &never;
 }
-
-uint32_t amph_fork_generation(void)
-{
-	return 0;
-}
