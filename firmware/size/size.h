@@ -7,6 +7,7 @@
 #define FIRMWARE_SIZE_H
 
 #include <amphora/rpmsg.h>
+#include <amphora/session.h>
 
 #define SIZE_DESCRIPTORS 8u
 #define SIZE_BUFFER	 512u
@@ -15,12 +16,19 @@
 #define SIZE_BUFFERS	 0x20401000u
 #define SIZE_WINDOW	 0x20800000u
 #define SIZE_WINDOW_SIZE 0x100000u
+#define SIZE_TIMEOUT_MS	 1000
 
 /* What the image does; start.c calls it. */
 void image_main(void);
 
 /* An RPMsg device in the peer's role over the memory above. Returns 0, or what init said. */
 int size_rpmsg(struct amph_rpmsg *rpmsg);
+
+/* A session's configuration, in the peer's role; the image may add events. */
+extern struct amph_session_config size_config;
+
+/* Readies the machine, the RPMsg device, and what the configuration needs. Returns 0, or what init said. */
+int size_start(void);
 
 /* Waits for a doorbell. */
 void size_sleep(void);

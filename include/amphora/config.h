@@ -46,6 +46,15 @@
 #endif
 #endif
 
+/*
+ * 0: refusals are only their error numbers, without the reason (struct amph_why stays as it was), and
+ * nothing is logged: for the smallest firmware, whose constants are then free of texts. Every check is
+ * the same. Shapes no structure.
+ */
+#ifndef AMPH_REASONS
+#define AMPH_REASONS 1
+#endif
+
 #ifdef __cplusplus
 #define AMPH_STATIC_ASSERT(condition, text) static_assert(condition, text)
 #else

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Errors: 0 or a negative errno, and the reason behind one.
- * Knows only the C library's errno numbers, and brings Linux's where there is no C library.
+ * Knows the limits, and the C library's errno numbers, and brings Linux's where there is no C library.
  * Error numbers never travel on the wire: protocols have codes of their own.
  */
 #ifndef AMPHORA_ERROR_H
 #define AMPHORA_ERROR_H
 
 #include <stdint.h>
+
+#include <amphora/config.h>
 
 #if defined(__has_include)
 #if __has_include(<errno.h>)
@@ -121,7 +123,8 @@ extern "C" {
 
 /*
  * Why a call was refused: what was wrong, the value that was wrong, and the limit it missed.
- * `what` is a static English text, or NULL where nothing was refused yet.
+ * `what` is a static English text, or NULL where nothing was refused yet, or reasons are not kept
+ * (AMPH_REASONS).
  */
 struct amph_why {
 	const char *what;
@@ -137,11 +140,30 @@ struct amph_why {
 static inline int amph_refuse(struct amph_why *why, int error, const char *what, uint64_t value,
 			      uint64_t limit)
 {
+#if AMPH_REASONS
 	if (why) {
 		why->what = what;
 		why->value = value;
 		why->limit = limit;
 	}
+#else
+	(void)why;
+	(void)what;
+	(void)value;
+	(void)limit;
+#endif
+	return error;
+}
+
+/* The same for a reason that somebody else has written: *cause is also why the caller is refused. */
+static inline int amph_refuse_as(struct amph_why *why, int error, const struct amph_why *cause)
+{
+#if AMPH_REASONS
+	*why = *cause;
+#else
+	(void)why;
+	(void)cause;
+#endif
 	return error;
 }
 

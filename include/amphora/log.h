@@ -8,6 +8,8 @@
 
 #include <stdint.h>
 
+#include <amphora/config.h>
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -21,8 +23,19 @@ typedef void (*amph_log_hook)(void *argument, enum amph_log_level level, const c
 /* Sets the hook, NULL for none (the default). At start, before other threads use the library. */
 void amph_log_set(amph_log_hook hook, void *argument);
 
-/* Calls the hook, if any. Any context the hook can bear. */
+/* Calls the hook, if any. Any context the hook can bear. Says nothing where AMPH_REASONS is 0. */
+#if AMPH_REASONS
 void amph_log(enum amph_log_level level, const char *what, uint64_t value, uint64_t limit);
+#else
+static inline void amph_log(enum amph_log_level level, const char *what, uint64_t value,
+			    uint64_t limit)
+{
+	(void)level;
+	(void)what;
+	(void)value;
+	(void)limit;
+}
+#endif
 
 #ifdef __cplusplus
 }

@@ -7,6 +7,8 @@
 
 #include <amphora/log.h>
 
+#if AMPH_REASONS
+
 static amph_log_hook log_hook;
 static void *log_argument;
 
@@ -21,3 +23,13 @@ void amph_log(enum amph_log_level level, const char *what, uint64_t value, uint6
 	if (log_hook)
 		log_hook(log_argument, level, what, value, limit);
 }
+
+#else
+
+void amph_log_set(amph_log_hook hook, void *argument)
+{
+	(void)hook;
+	(void)argument;
+}
+
+#endif

@@ -61,10 +61,8 @@ static int give(struct amph_queue *queue, uint32_t slots, uint32_t stride, uint6
 		words[i] = 0;
 	amph_queue_ready(queue);
 	error = amph_queue_record(queue, true);
-	if (error) {
-		queue->session->why = share->shm->why;
-		return error;
-	}
+	if (error)
+		return amph_refuse_as(&queue->session->why, error, &share->shm->why);
 	share->error = 0;
 	amph_session_fill_handoff(&message, share, 0, share->size, (uint64_t)stride << 32 | slots,
 				  false);

@@ -56,7 +56,7 @@ static int hand_over(struct amph_queue *queue, const struct amph_queue_entry *en
 		return refuse_pass(queue, share);
 	error = amph_shm_sync_for_device(share->attachment, entry->offset, entry->length, reading);
 	if (error)
-		queue->session->why = share->shm->why;
+		amph_refuse_as(&queue->session->why, error, &share->shm->why);
 	else
 		queue_put(queue, share, entry->offset, entry->length, entry->cookie, reading);
 	return error;
@@ -96,7 +96,7 @@ COLD static int send(struct amph_queue *queue, const struct amph_queue_entry *en
 COLD static int lie(struct amph_queue *queue, const char *what, uint64_t value, uint64_t limit)
 {
 	amph_refuse(&queue->session->why, -EPROTO, what, value, limit);
-	amph_session_lose(queue->session, -EPROTO, what);
+	amph_session_fail(queue->session, -EPROTO, what);
 	return -EPROTO;
 }
 
@@ -137,7 +137,7 @@ static int sync_back(struct amph_queue *queue, const struct amph_queue_entry *en
 		return lie(queue, share->shm->why.what, share->shm->why.value,
 			   share->shm->why.limit);
 	if (error)
-		queue->session->why = share->shm->why;
+		amph_refuse_as(&queue->session->why, error, &share->shm->why);
 	return error;
 }
 

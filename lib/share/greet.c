@@ -85,7 +85,7 @@ static void receive_welcome(struct amph_session *session, const struct wire_mess
 	if (!message->header.from || hello->version_min != hello->version_max ||
 	    hello->version_min < WIRE_VERSION_MIN || hello->version_min > WIRE_VERSION_MAX) {
 		amph_session_reject(session, message, WIRE_VERSION);
-		amph_session_lose(session, -EPROTO, "the peer chose a version of its own");
+		amph_session_fail(session, -EPROTO, "the peer chose a version of its own");
 		return;
 	}
 	learn(session, message);
@@ -103,7 +103,7 @@ static void greet_again(struct amph_session *session, const struct wire_message 
 	if (message->header.type == WIRE_HELLO ? !message->header.to
 					       : message->header.to == session->epoch) {
 		session->count.stale++;
-		amph_session_lose(session, -ECONNRESET, "the other side started anew");
+		amph_session_fail(session, -ECONNRESET, "the other side started anew");
 	} else {
 		session->count.stale++;
 		amph_session_reject(session, message, WIRE_STALE);
@@ -140,7 +140,7 @@ void amph_session_greet(struct amph_session *session, const struct wire_message 
 		 message->header.from == session->peer_epoch)
 		opened(session);
 	else if (message->header.type == WIRE_REJECT && main)
-		amph_session_lose(session, amph_wire_error(message->body.reject.reason),
+		amph_session_fail(session, amph_wire_error(message->body.reject.reason),
 				  "the peer refused the greeting");
 	else
 		amph_session_reject(session, message, WIRE_STATE);

@@ -132,7 +132,7 @@ static int send_offer(struct amph_session *session, struct amph_share *share, ui
 		error = amph_session_send(session, &message, WIRE_SEGMENTS,
 					  message.body.segments.count, -1, deadline);
 		if (error) {
-			amph_session_lose(session, error, "half of an offer could not be sent");
+			amph_session_fail(session, error, "half of an offer could not be sent");
 			return error;
 		}
 	}
@@ -214,14 +214,12 @@ int amph_session_give(struct amph_session *session, struct amph_share *share, ui
 		return amph_refuse(&session->why, -EBUSY, "a pass still waits for its range",
 				   share->pass.offset, share->pass.length);
 	error = amph_shm_sync_for_device(share->attachment, offset, length, reading);
-	if (error) {
-		session->why = share->shm->why;
-		return error;
-	}
+	if (error)
+		return amph_refuse_as(&session->why, error, &share->shm->why);
 	error = amph_session_send_handoff(session, share, offset, length, cookie, reading,
 					  deadline);
 	if (error && amph_shm_sync_for_cpu(share->attachment, offset, length))
-		amph_session_lose(session, -EFAULT, "a hand-off could not be undone");
+		amph_session_fail(session, -EFAULT, "a hand-off could not be undone");
 	return error;
 }
 

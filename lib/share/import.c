@@ -321,7 +321,7 @@ static void receive_released(struct amph_session *session, struct amph_share *sh
 	if (share->state != AMPH_SHARE_RELEASING)
 		amph_session_reject(session, message, WIRE_STATE);
 	else if (amph_session_holds(share->shm, AMPH_HOLDER_CPU))
-		amph_session_lose(session, -EPROTO, "the home released what it had given");
+		amph_session_fail(session, -EPROTO, "the home released what it had given");
 	else
 		amph_session_end_share(session, share, AMPH_SHARE_RELEASED, 0);
 }
@@ -407,12 +407,10 @@ int amph_session_return(struct amph_session *session, struct amph_share *share, 
 	reading = !error && reads_shared(share->shm, offset, length);
 	if (!error)
 		error = amph_shm_sync_for_device(share->attachment, offset, length, false);
-	if (error) {
-		session->why = share->shm->why;
-		return error;
-	}
+	if (error)
+		return amph_refuse_as(&session->why, error, &share->shm->why);
 	error = amph_session_send_handoff(session, share, offset, length, cookie, false, deadline);
 	if (error && take(share, offset, length, reading))
-		amph_session_lose(session, -EFAULT, "a hand-off could not be undone");
+		amph_session_fail(session, -EFAULT, "a hand-off could not be undone");
 	return error;
 }

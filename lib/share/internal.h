@@ -6,6 +6,8 @@
 #ifndef SHARE_INTERNAL_H
 #define SHARE_INTERNAL_H
 
+#include <stddef.h>
+
 #include <amphora/session.h>
 
 #include "share/wire.h"
@@ -15,6 +17,12 @@ bool amph_session_forked(const struct amph_session *session);
 
 /* 0 while the session is open, else the error for a caller; -EPERM in a child. */
 int amph_session_usable(const struct amph_session *session);
+
+/* amph_session_lose() by the library itself: the text is one of its reasons. */
+static inline void amph_session_fail(struct amph_session *session, int error, const char *what)
+{
+	amph_session_lose(session, error, AMPH_REASONS ? what : NULL);
+}
 
 /*
  * Stamps a message whose body is filled in and sends it. count: segments in it. handle: an fd or -1.
@@ -73,7 +81,7 @@ static inline void amph_session_path_stays(struct amph_session *session,
 					   const struct amph_share *share)
 {
 	if (amph_session_is_path(session, share) && session->path->ops->close(session->path, false))
-		amph_session_lose(session, -EFAULT, "a queue could not be put back");
+		amph_session_fail(session, -EFAULT, "a queue could not be put back");
 }
 
 /*

@@ -33,7 +33,7 @@ static int go_on(const struct amph_share_pass *pass, struct amph_attachment *fro
 		return 0;
 	*taken = true;
 	if (amph_shm_sync_for_cpu(to, offset, length))
-		amph_session_lose(pass->to, -EFAULT, "a hand-off could not be undone");
+		amph_session_fail(pass->to, -EFAULT, "a hand-off could not be undone");
 	return error;
 }
 
@@ -117,10 +117,8 @@ int amph_session_pass(struct amph_session *from, struct amph_share *share, struc
 				   "a pass from the second waits for bytes of it",
 				   to_share->pass.offset, to_share->pass.length);
 	error = amph_shm_may_pass(share->attachment, to_share->attachment, offset, length);
-	if (error) {
-		from->why = share->shm->why;
-		return error;
-	}
+	if (error)
+		return amph_refuse_as(&from->why, error, &share->shm->why);
 	amph_session_fill_handoff(&message, share, offset, length, cookie, false);
 	error = amph_session_send(from, &message, WIRE_PASS, 0, -1, deadline);
 	if (!error)

@@ -47,7 +47,7 @@ static void tick(struct amph_session *session)
 	if (now >= loss_due(session) && session->path && session->path->ops->moved(session->path))
 		session->heard = now;
 	if (now >= loss_due(session)) {
-		amph_session_lose(session, -EPIPE, "the other side was silent for too long");
+		amph_session_fail(session, -EPIPE, "the other side was silent for too long");
 		return;
 	}
 	if (now < beat_due(session))
@@ -56,7 +56,7 @@ static void tick(struct amph_session *session)
 	if (error == -ETIMEDOUT)
 		session->beat = now; /* no room: the other side does not read; try at the next */
 	else if (error)
-		amph_session_lose(session, error, "the channel is broken");
+		amph_session_fail(session, error, "the channel is broken");
 }
 
 void amph_session_knock(struct amph_session *session)
@@ -99,7 +99,7 @@ static int poll_until(struct amph_session *session, uint64_t deadline)
 		/* first what came: it counts, even if nobody looked until now */
 		result = poll_channel(session, wake);
 		if (result < 0 && result != -ETIMEDOUT && result != -EBUSY)
-			amph_session_lose(session, result, "the channel is broken");
+			amph_session_fail(session, result, "the channel is broken");
 		if (session->path)
 			taken = session->path->ops->poll(session->path);
 		/* also when there is input without end: the other side waits for the heartbeats */
@@ -224,7 +224,7 @@ void amph_session_lose(struct amph_session *session, int error, const char *what
 		return;
 	/* a poll that only found nothing says -ETIMEDOUT: a lost session never does */
 	session->error = error == -ETIMEDOUT ? -EPIPE : error ? error : -EIO;
-	session->why.what = what;
+	amph_refuse(&session->why, session->error, what, session->why.value, session->why.limit);
 	/* nobody knows what it still does with the memory that it has */
 	if (shared)
 		amph_target_lost(session->config.target);

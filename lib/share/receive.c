@@ -18,7 +18,7 @@ static void receive_stale(struct amph_session *session, const struct wire_messag
 	if (message->header.type == WIRE_REJECT && message->header.to == session->epoch &&
 	    session->state == AMPH_SESSION_OPEN) {
 		session->count.rejected++;
-		amph_session_lose(session, -ECONNRESET, "the other side started anew");
+		amph_session_fail(session, -ECONNRESET, "the other side started anew");
 		return;
 	}
 	amph_session_reject(session, message, WIRE_STALE);
@@ -40,7 +40,7 @@ static void receive_goodbye(struct amph_session *session)
 		else if (share->state == AMPH_SHARE_OFFERED)
 			amph_session_free_share(session, share);
 		else if (share->state != AMPH_SHARE_FREE)
-			amph_session_lose(session, -ECONNRESET,
+			amph_session_fail(session, -ECONNRESET,
 					  "the other side left without releasing a buffer");
 		if (session->state != AMPH_SESSION_OPEN)
 			return;
@@ -81,7 +81,7 @@ static void receive_rejected(struct amph_session *session, const struct wire_mes
 	case WIRE_ACCEPT:
 	case WIRE_RELEASED:
 		/* it says that it has not got what this side has settled: there is no common ground */
-		amph_session_lose(session, -EPROTO, "the other side contradicts an answer");
+		amph_session_fail(session, -EPROTO, "the other side contradicts an answer");
 		break;
 	default:
 		break; /* nothing depends on it */
@@ -144,7 +144,7 @@ static void receive_open(struct amph_session *session, const struct wire_message
 		amph_session_drop_handle(handle);
 		amph_refuse(&session->why, -EPROTO, "", message->header.sequence,
 			    session->received + 1);
-		amph_session_lose(session, -EPROTO, "a message is missing");
+		amph_session_fail(session, -EPROTO, "a message is missing");
 		return;
 	}
 	session->received++;

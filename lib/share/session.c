@@ -142,7 +142,7 @@ void amph_session_answer(struct amph_session *session, struct wire_message *mess
 	int error = amph_session_send_answer(session, message, type);
 
 	if (error)
-		amph_session_lose(session, error, "an answer could not be sent");
+		amph_session_fail(session, error, "an answer could not be sent");
 }
 
 void amph_session_answer_share(struct amph_session *session, const struct amph_share *share,
