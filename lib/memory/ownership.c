@@ -7,16 +7,14 @@
  * Every hand-off first checks everything, then maintains the caches, then changes the record, so
  * that whatever refuses leaves all as it was.
  */
-#include <amphora/cache.h>
-#include <amphora/log.h>
-
+#include "memory/quick.h"
 #include "memory/range.h"
 
 /*
  * Can dirty lines of the CPU, or stale ones, be in the way of this target? A target with hooks of its
  * own knows the memory, and not only this side's mapping.
  */
-static bool has_cache(const struct amph_attachment *attachment)
+bool amph_attachment_has_cache(const struct amph_attachment *attachment)
 {
 	const struct amph_shm *shm = attachment->shm;
 
@@ -27,7 +25,7 @@ static bool has_cache(const struct amph_attachment *attachment)
 }
 
 /* The CPU's next read of these bytes comes from memory. */
-static int invalidate(struct amph_attachment *attachment, uint64_t offset, uint64_t length)
+int amph_attachment_invalidate(struct amph_attachment *attachment, uint64_t offset, uint64_t length)
 {
 	const struct amph_cache_ops *cache = attachment->target->cache;
 
@@ -36,60 +34,6 @@ static int invalidate(struct amph_attachment *attachment, uint64_t offset, uint6
 	if (!cache || !cache->invalidate)
 		return 0;
 	return cache->invalidate((char *)attachment->shm->va + offset, (size_t)length);
-}
-
-void amph_shm_reclaim(struct amph_attachment *attachment)
-{
-	struct amph_shm *shm = attachment->shm;
-	const struct amph_hand_off hand_off = {.remove = attachment->bit};
-
-	for (uint32_t i = 0; i < shm->range_count; i++) {
-		struct amph_range *range = &shm->storage.ranges[i];
-
-		if (!(range->holders & attachment->bit))
-			continue;
-		if (range->written && has_cache(attachment) &&
-		    invalidate(attachment, range->offset, range->length))
-			amph_log(AMPH_LOG_WARNING,
-				 "the cache can't be invalidated: stale bytes from here on",
-				 range->offset, range->length);
-		*range = amph_range_handed(*range, &hand_off);
-		if (!range->holders)
-			range->holders = AMPH_HOLDER_CPU;
-	}
-	amph_range_merge(shm);
-}
-
-int amph_attachment_granule(struct amph_attachment *attachment)
-{
-	struct amph_shm *shm = attachment->shm;
-	const struct amph_target *target = attachment->target;
-	uint32_t granule = target->cache_line > 1 ? target->cache_line : 1;
-
-	attachment->granule = 1;
-	if (target->coherent)
-		return 0;
-	if (!amph_range_alone(granule))
-		return amph_refuse(&shm->why, -EINVAL,
-				   "the target's cache line is not a power of two", granule, 0);
-	if (amph_cache_line() > granule)
-		granule = amph_cache_line();
-	/* the bytes behind an odd end, or before an odd start, are somebody else's */
-	if (shm->size & (granule - 1))
-		return amph_refuse(&shm->why, -EINVAL,
-				   "the buffer's size is not a multiple of the cache line",
-				   shm->size, granule);
-	if ((uintptr_t)shm->va & (granule - 1))
-		return amph_refuse(&shm->why, -EINVAL, "the buffer does not start on a cache line",
-				   (uintptr_t)shm->va, granule);
-	for (uint32_t i = 0; i < shm->segment_count; i++)
-		if ((shm->storage.segments[i].address | shm->storage.segments[i].length) &
-		    (granule - 1))
-			return amph_refuse(&shm->why, -EINVAL,
-					   "a segment does not start and end on a cache line",
-					   shm->storage.segments[i].address, granule);
-	attachment->granule = granule;
-	return 0;
 }
 
 static int check_range(struct amph_shm *shm, uint64_t offset, uint64_t length, uint32_t granule)
@@ -111,9 +55,7 @@ static int check_range(struct amph_shm *shm, uint64_t offset, uint64_t length, u
 	return 0;
 }
 
-/* What give, take and pass have in common. */
-static int check_hand_off(const struct amph_attachment *attachment, uint64_t offset,
-			  uint64_t length)
+int amph_hand_off_check(const struct amph_attachment *attachment, uint64_t offset, uint64_t length)
 {
 	struct amph_shm *shm = attachment->shm;
 	int error;
@@ -131,74 +73,59 @@ static int check_hand_off(const struct amph_attachment *attachment, uint64_t off
 	return check_range(shm, offset, length, attachment->granule);
 }
 
-static int check_room(struct amph_shm *shm, uint64_t offset, uint64_t length,
-		      const struct amph_hand_off *hand_off)
+static int check_records(struct amph_shm *shm, uint64_t offset, uint64_t length,
+			 struct amph_hand_off *hand_off)
 {
-	uint32_t count = amph_range_count_after(shm, offset, offset + length, hand_off);
+	for (uint32_t i = amph_range_find(shm, offset);
+	     i < shm->range_count && shm->storage.ranges[i].offset < offset + length; i++) {
+		const struct amph_range *range = &shm->storage.ranges[i];
+		const char *wrong = NULL;
 
+		if (!(range->holders & hand_off->with))
+			wrong = hand_off->lacking;
+		else if (range->holders & hand_off->without)
+			wrong = hand_off->disturbed;
+		if (wrong)
+			return amph_refuse(&shm->why, -EACCES, wrong,
+					   range->offset > offset ? range->offset : offset,
+					   range->holders);
+		hand_off->was_written = hand_off->was_written || range->written;
+	}
+	return 0;
+}
+
+int amph_hand_off_check_records(struct amph_shm *shm, uint64_t offset, uint64_t length,
+				struct amph_hand_off *hand_off)
+{
+	int error = check_records(shm, offset, length, hand_off);
+	uint32_t count;
+
+	if (error)
+		return error;
+	count = amph_range_hand_over(shm, offset, offset + length, hand_off, false);
 	if (count > shm->storage.range_max)
 		return amph_refuse(&shm->why, -ENOSPC, "no storage for that many ranges", count,
 				   shm->storage.range_max);
 	return 0;
 }
 
-/* The first byte at or after offset of this record. */
-static uint64_t start_in(const struct amph_range *range, uint64_t offset)
-{
-	return range->offset > offset ? range->offset : offset;
-}
-
 /*
- * Who writes while the target has it? For an import the target is the home, which fills the buffer
- * as it likes: the direction says what this side does.
+ * For an import the target is the home, which fills the buffer as it likes: the direction says what
+ * this side does.
  */
-static bool target_writes(const struct amph_attachment *attachment)
+bool amph_attachment_written(const struct amph_attachment *attachment)
 {
 	return attachment == attachment->shm->home || attachment->direction & AMPH_DEVICE_WRITES;
 }
 
-static struct amph_hand_off giving(const struct amph_attachment *attachment, bool reading)
-{
-	if (reading)
-		return (struct amph_hand_off){.add = attachment->bit, .share = true};
-	return (struct amph_hand_off){.add = attachment->bit,
-				      .remove = AMPH_HOLDER_CPU,
-				      .written = target_writes(attachment)};
-}
+static const char not_the_cpus[] = "the CPU does not own the bytes from here on";
 
-/* A range that its home shares for reading stays the home's too. */
-static struct amph_hand_off taking(const struct amph_attachment *attachment, bool reading)
-{
-	return (struct amph_hand_off){
-		.add = AMPH_HOLDER_CPU, .remove = reading ? 0 : attachment->bit, .share = reading};
-}
-
-/* Can the CPU give this record? What it reads together with the home alone it can give back. */
-static int check_given(const struct amph_attachment *attachment, const struct amph_range *range,
-		       uint64_t offset, bool reading)
-{
-	struct amph_why *why = &attachment->shm->why;
-	uint32_t others = range->holders & ~AMPH_HOLDER_CPU;
-
-	if (!(range->holders & AMPH_HOLDER_CPU))
-		return amph_refuse(why, -EACCES, "the CPU does not own the bytes from here on",
-				   start_in(range, offset), range->holders);
-	if (reading && others & attachment->bit)
-		return amph_refuse(why, -EACCES, "the target reads the bytes from here on already",
-				   start_in(range, offset), range->holders);
-	if (!reading && others &&
-	    (attachment != attachment->shm->home || others != attachment->bit))
-		return amph_refuse(why, -EACCES, "others still read the bytes from here on",
-				   start_in(range, offset), range->holders);
-	return 0;
-}
-
-int amph_shm_may_give(const struct amph_attachment *attachment, uint64_t offset, uint64_t length,
-		      bool reading)
+/* May the CPU give, and if so: what it does to the record. */
+static int check_give(const struct amph_attachment *attachment, uint64_t offset, uint64_t length,
+		      bool reading, struct amph_hand_off *hand_off)
 {
 	struct amph_shm *shm = attachment->shm;
-	struct amph_hand_off hand_off;
-	int error = check_hand_off(attachment, offset, length);
+	int error = amph_hand_off_check(attachment, offset, length);
 
 	if (error)
 		return error;
@@ -208,14 +135,61 @@ int amph_shm_may_give(const struct amph_attachment *attachment, uint64_t offset,
 	if (reading && !(attachment->direction & AMPH_DEVICE_READS))
 		return amph_refuse(&shm->why, -EINVAL, "the target is not attached for reading",
 				   attachment->direction, AMPH_DEVICE_READS);
-	for (uint32_t i = amph_range_find(shm, offset);
-	     i < shm->range_count && shm->storage.ranges[i].offset < offset + length; i++) {
-		error = check_given(attachment, &shm->storage.ranges[i], offset, reading);
-		if (error)
-			return error;
+	*hand_off = (struct amph_hand_off){
+		.with = AMPH_HOLDER_CPU, .lacking = not_the_cpus, .add = attachment->bit};
+	if (reading) {
+		hand_off->without = attachment->bit;
+		hand_off->disturbed = "the target reads the bytes from here on already";
+		hand_off->share = true;
+	} else {
+		hand_off->without = ~AMPH_HOLDER_CPU;
+		/* what it reads together with the home alone it can give back */
+		if (attachment == shm->home)
+			hand_off->without &= ~attachment->bit;
+		hand_off->disturbed = "others still read the bytes from here on";
+		hand_off->remove = AMPH_HOLDER_CPU;
+		hand_off->written = amph_attachment_written(attachment);
 	}
-	hand_off = giving(attachment, reading);
-	return check_room(shm, offset, length, &hand_off);
+	return amph_hand_off_check_records(shm, offset, length, hand_off);
+}
+
+/* May the CPU take, and if so: what it does to the record. */
+static int check_take(const struct amph_attachment *attachment, uint64_t offset, uint64_t length,
+		      bool reading, struct amph_hand_off *hand_off)
+{
+	struct amph_shm *shm = attachment->shm;
+	int error = amph_hand_off_check(attachment, offset, length);
+
+	if (error)
+		return error;
+	if (reading && attachment != shm->home)
+		return amph_refuse(&shm->why, -EINVAL, "only a home shares with this side", 0, 0);
+	*hand_off = (struct amph_hand_off){
+		.with = attachment->bit,
+		.lacking = "the target does not hold the bytes from here on",
+		.without = attachment == shm->home ? ~attachment->bit : 0,
+		.disturbed = "this side reads the bytes from here on already",
+		.add = AMPH_HOLDER_CPU,
+		/* what its home shares for reading stays the home's too */
+		.remove = reading ? 0 : attachment->bit,
+		.share = reading,
+	};
+	return amph_hand_off_check_records(shm, offset, length, hand_off);
+}
+
+int amph_shm_may_give(const struct amph_attachment *attachment, uint64_t offset, uint64_t length,
+		      bool reading)
+{
+	struct amph_hand_off hand_off;
+
+	return check_give(attachment, offset, length, reading, &hand_off);
+}
+
+int amph_shm_may_take(const struct amph_attachment *attachment, uint64_t offset, uint64_t length)
+{
+	struct amph_hand_off hand_off;
+
+	return check_take(attachment, offset, length, false, &hand_off);
 }
 
 /*
@@ -229,13 +203,13 @@ static int sync_away(struct amph_attachment *attachment, uint64_t offset, uint64
 	struct amph_shm *shm = attachment->shm;
 	int error = 0;
 
-	if (!has_cache(attachment))
+	if (!amph_attachment_has_cache(attachment))
 		return 0;
 	if (attachment->target->ops->sync_for_device)
 		error = attachment->target->ops->sync_for_device(attachment, offset, length);
 	else if (shm->cpu_reads_only || !cache)
 		return 0; /* who never writes has no dirty line */
-	else if (target_writes(attachment) && cache->flush)
+	else if (amph_attachment_written(attachment) && cache->flush)
 		error = cache->flush((char *)shm->va + offset, (size_t)length);
 	else if (cache->clean)
 		error = cache->clean((char *)shm->va + offset, (size_t)length);
@@ -245,90 +219,112 @@ static int sync_away(struct amph_attachment *attachment, uint64_t offset, uint64
 }
 
 /* After a target wrote, the CPU's next read must come from memory. */
-static int sync_back(struct amph_attachment *attachment, uint64_t offset, uint64_t length)
+static int sync_back(struct amph_attachment *attachment, uint64_t offset, uint64_t length,
+		     const struct amph_hand_off *hand_off)
 {
-	struct amph_shm *shm = attachment->shm;
-	bool written = false;
-	int error;
+	int error = 0;
 
-	if (!has_cache(attachment))
-		return 0;
-	for (uint32_t i = amph_range_find(shm, offset);
-	     i < shm->range_count && shm->storage.ranges[i].offset < offset + length; i++)
-		written = written || shm->storage.ranges[i].written;
-	if (!written)
-		return 0;
-	error = invalidate(attachment, offset, length);
+	if (hand_off->was_written && amph_attachment_has_cache(attachment))
+		error = amph_attachment_invalidate(attachment, offset, length);
 	if (error)
-		return amph_refuse(&shm->why, error, "the cache can't be invalidated", offset,
-				   length);
+		return amph_refuse(&attachment->shm->why, error, "the cache can't be invalidated",
+				   offset, length);
 	return 0;
 }
+
+#if AMPH_QUEUE_QUICK
+
+/*
+ * A piece of a stream: the front of the record that follows goes to the holder of the one before. The
+ * number of records stays.
+ */
+static bool hand_over_piece(struct amph_shm *shm, const struct amph_attachment *attachment,
+			    uint64_t offset, uint64_t length, uint32_t from, uint32_t to)
+{
+	bool written = to != AMPH_HOLDER_CPU && amph_attachment_written(attachment);
+	struct amph_range *range, *before;
+
+	if (!attachment->coherent || !shm->references ||
+	    attachment->target->state != AMPH_TARGET_ALIVE || !offset || !length)
+		return false;
+	range = &shm->storage.ranges[amph_range_find(shm, offset)];
+	if (range->offset != offset || length >= range->length || range->holders != from)
+		return false;
+	before = range - 1; /* there is one: the offset is not 0 */
+	if (before->holders != to || before->written != written)
+		return false;
+	before->length += length;
+	range->offset += length;
+	range->length -= length;
+	return true;
+}
+
+/*
+ * The quick way, exclusive and between coherent sides only: the same checks in the order that a
+ * processor gets through them soonest. What is not as simple as that is left untouched.
+ */
+static inline bool hand_over_quickly(struct amph_attachment *attachment, uint64_t offset,
+				     uint64_t length, uint32_t from, uint32_t to)
+{
+	struct amph_shm *shm = attachment->shm;
+
+	if (!shm || (offset | length) & (attachment->granule - 1) ||
+	    amph_memory_forked(shm->memory))
+		return false;
+	if (!amph_quick_may(shm, attachment, offset, length, from))
+		return hand_over_piece(shm, attachment, offset, length, from, to);
+	amph_quick_hand_over(shm, attachment, to);
+	return true;
+}
+
+#else
+
+static inline bool hand_over_quickly(struct amph_attachment *attachment, uint64_t offset,
+				     uint64_t length, uint32_t from, uint32_t to)
+{
+	(void)attachment;
+	(void)offset;
+	(void)length;
+	(void)from;
+	(void)to;
+	return false;
+}
+
+#endif
 
 int amph_shm_sync_for_device(struct amph_attachment *attachment, uint64_t offset, uint64_t length,
 			     bool reading)
 {
 	struct amph_hand_off hand_off;
-	int error = amph_shm_may_give(attachment, offset, length, reading);
+	int error;
 
+	if (!reading &&
+	    hand_over_quickly(attachment, offset, length, AMPH_HOLDER_CPU, attachment->bit))
+		return 0;
+	error = check_give(attachment, offset, length, reading, &hand_off);
 	if (!error)
 		error = sync_away(attachment, offset, length);
-	if (error)
-		return error;
-	hand_off = giving(attachment, reading);
-	amph_range_hand_over(attachment->shm, offset, length, &hand_off);
-	return 0;
-}
-
-static int check_take(const struct amph_attachment *attachment, uint64_t offset, uint64_t length,
-		      bool reading)
-{
-	struct amph_shm *shm = attachment->shm;
-	struct amph_hand_off hand_off;
-	int error = check_hand_off(attachment, offset, length);
-
-	if (error)
-		return error;
-	if (reading && attachment != shm->home)
-		return amph_refuse(&shm->why, -EINVAL, "only a home shares with this side", 0, 0);
-	for (uint32_t i = amph_range_find(shm, offset);
-	     i < shm->range_count && shm->storage.ranges[i].offset < offset + length; i++) {
-		const struct amph_range *range = &shm->storage.ranges[i];
-
-		if (!(range->holders & attachment->bit))
-			return amph_refuse(&shm->why, -EACCES,
-					   "the target does not hold the bytes from here on",
-					   start_in(range, offset), range->holders);
-		if (attachment == shm->home && !amph_range_alone(range->holders))
-			return amph_refuse(&shm->why, -EACCES,
-					   "this side reads the bytes from here on already",
-					   start_in(range, offset), range->holders);
-	}
-	hand_off = taking(attachment, reading);
-	return check_room(shm, offset, length, &hand_off);
-}
-
-int amph_shm_may_take(const struct amph_attachment *attachment, uint64_t offset, uint64_t length)
-{
-	return check_take(attachment, offset, length, false);
+	if (!error)
+		amph_range_hand_over(attachment->shm, offset, offset + length, &hand_off, true);
+	return error;
 }
 
 static int take(struct amph_attachment *attachment, uint64_t offset, uint64_t length, bool reading)
 {
 	struct amph_hand_off hand_off;
-	int error = check_take(attachment, offset, length, reading);
+	int error = check_take(attachment, offset, length, reading, &hand_off);
 
 	if (!error)
-		error = sync_back(attachment, offset, length);
-	if (error)
-		return error;
-	hand_off = taking(attachment, reading);
-	amph_range_hand_over(attachment->shm, offset, length, &hand_off);
-	return 0;
+		error = sync_back(attachment, offset, length, &hand_off);
+	if (!error)
+		amph_range_hand_over(attachment->shm, offset, offset + length, &hand_off, true);
+	return error;
 }
 
 int amph_shm_sync_for_cpu(struct amph_attachment *attachment, uint64_t offset, uint64_t length)
 {
+	if (hand_over_quickly(attachment, offset, length, attachment->bit, AMPH_HOLDER_CPU))
+		return 0;
 	return take(attachment, offset, length, false);
 }
 
@@ -340,6 +336,7 @@ int amph_shm_sync_for_cpu_reading(struct amph_attachment *attachment, uint64_t o
 
 int amph_shm_check_access(struct amph_shm *shm, uint64_t offset, uint64_t length, bool write)
 {
+	struct amph_hand_off access = {.with = AMPH_HOLDER_CPU, .lacking = not_the_cpus};
 	int error = amph_shm_usable(shm);
 
 	if (!error)
@@ -349,65 +346,10 @@ int amph_shm_check_access(struct amph_shm *shm, uint64_t offset, uint64_t length
 	if (write && shm->cpu_reads_only)
 		return amph_refuse(&shm->why, -EACCES, "this side may only read the buffer", offset,
 				   shm->size);
-	for (uint32_t i = amph_range_find(shm, offset);
-	     i < shm->range_count && shm->storage.ranges[i].offset < offset + length; i++) {
-		const struct amph_range *range = &shm->storage.ranges[i];
-
-		if (!(range->holders & AMPH_HOLDER_CPU))
-			return amph_refuse(&shm->why, -EACCES,
-					   "the CPU does not own the bytes from here on",
-					   start_in(range, offset), range->holders);
-		if (write && range->reading)
-			return amph_refuse(&shm->why, -EACCES,
-					   "the bytes from here on are shared for reading",
-					   start_in(range, offset), range->holders);
+	if (write) {
+		/* who reads together with others does not write */
+		access.without = ~AMPH_HOLDER_CPU;
+		access.disturbed = "the bytes from here on are shared for reading";
 	}
-	return 0;
-}
-
-int amph_shm_may_pass(const struct amph_attachment *from, const struct amph_attachment *to,
-		      uint64_t offset, uint64_t length)
-{
-	struct amph_shm *shm = from->shm;
-	struct amph_hand_off hand_off;
-	int error = check_hand_off(from, offset, length);
-
-	if (!error && to->shm != shm)
-		error = amph_refuse(&shm->why, -EINVAL, "the two attachments are of two buffers", 0,
-				    0);
-	if (!error && to == from)
-		error = amph_refuse(&shm->why, -EINVAL, "the target has the bytes already", 0, 0);
-	if (!error)
-		error = check_hand_off(to, offset, length);
-	if (error)
-		return error;
-	if (has_cache(from) != has_cache(to))
-		return amph_refuse(&shm->why, -EINVAL,
-				   "only one of the two is coherent, which needs the CPU's caches: "
-				   "take the bytes back and give them",
-				   from->target->coherent, to->target->coherent);
-	for (uint32_t i = amph_range_find(shm, offset);
-	     i < shm->range_count && shm->storage.ranges[i].offset < offset + length; i++)
-		if (shm->storage.ranges[i].holders != from->bit)
-			return amph_refuse(&shm->why, -EACCES,
-					   "the first target does not own the bytes from here on",
-					   start_in(&shm->storage.ranges[i], offset),
-					   shm->storage.ranges[i].holders);
-	hand_off = (struct amph_hand_off){
-		.add = to->bit, .remove = from->bit, .written = target_writes(to), .pass = true};
-	return check_room(shm, offset, length, &hand_off);
-}
-
-int amph_shm_pass(struct amph_attachment *from, struct amph_attachment *to, uint64_t offset,
-		  uint64_t length)
-{
-	struct amph_hand_off hand_off;
-	int error = amph_shm_may_pass(from, to, offset, length);
-
-	if (error)
-		return error;
-	hand_off = (struct amph_hand_off){
-		.add = to->bit, .remove = from->bit, .written = target_writes(to), .pass = true};
-	amph_range_hand_over(from->shm, offset, length, &hand_off);
-	return 0;
+	return check_records(shm, offset, length, &access);
 }

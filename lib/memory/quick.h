@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The quick way of a hand-off: a whole buffer, one owner before and after, no cache in between.
- * Memory layer, private: for the queue, which does nothing else. Everything that ownership.c checks
- * holds here too; what is not as simple as that is left to it.
+ * Memory layer, private: for ownership.c's own quick way, and for the queue, which does nothing else.
+ * Every check of ownership.c holds here too; what is not as simple as that is left to it.
  */
 #ifndef AMPH_MEMORY_QUICK_H
 #define AMPH_MEMORY_QUICK_H

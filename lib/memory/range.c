@@ -5,12 +5,11 @@
  */
 #include "memory/range.h"
 
-struct amph_range amph_range_handed(struct amph_range range, const struct amph_hand_off *hand_off)
+void amph_range_handed(struct amph_range *range, const struct amph_hand_off *hand_off)
 {
-	range.holders = (range.holders & ~hand_off->remove) | hand_off->add;
-	range.reading = (range.reading || hand_off->share) && !amph_range_alone(range.holders);
-	range.written = hand_off->written || (hand_off->pass && range.written);
-	return range;
+	range->holders = (range->holders & ~hand_off->remove) | hand_off->add;
+	range->reading = (range->reading || hand_off->share) && !amph_range_alone(range->holders);
+	range->written = hand_off->written || (hand_off->pass && range->written);
 }
 
 static bool same(const struct amph_range *a, const struct amph_range *b)
@@ -38,32 +37,6 @@ uint32_t amph_range_find(const struct amph_shm *shm, uint64_t offset)
 	return low;
 }
 
-uint32_t amph_range_count_after(const struct amph_shm *shm, uint64_t offset, uint64_t end,
-				const struct amph_hand_off *hand_off)
-{
-	const struct amph_range *ranges = shm->storage.ranges;
-	uint32_t i = amph_range_find(shm, offset);
-	uint32_t count = i;
-	struct amph_range last = i ? ranges[i - 1] : (struct amph_range){0};
-
-	for (; i < shm->range_count && ranges[i].offset < end; i++) {
-		struct amph_range next = amph_range_handed(ranges[i], hand_off);
-
-		if (ranges[i].offset < offset) {
-			count++;
-			last = ranges[i];
-		}
-		count += !same(&last, &next);
-		last = next;
-		if (end_of(&ranges[i]) > end) {
-			count++;
-			last = ranges[i];
-		}
-	}
-	count += shm->range_count - i;
-	return i < shm->range_count && same(&last, &ranges[i]) ? count - 1 : count;
-}
-
 void amph_range_merge(struct amph_shm *shm)
 {
 	struct amph_range *ranges = shm->storage.ranges;
@@ -78,77 +51,80 @@ void amph_range_merge(struct amph_shm *shm)
 	shm->range_count = count;
 }
 
-/* Makes room for `more` records after record i. */
-static void make_room(struct amph_shm *shm, uint32_t i, uint32_t more)
+/* Moves the records from i on, so that they start at `to`. */
+static void move_tail(struct amph_shm *shm, uint32_t i, uint32_t to)
 {
 	struct amph_range *ranges = shm->storage.ranges;
+	uint32_t count = shm->range_count - i;
 
-	for (uint32_t k = shm->range_count; k-- > i + 1;)
-		ranges[k + more] = ranges[k];
-	shm->range_count += more;
+	if (to < i)
+		for (uint32_t k = 0; k < count; k++)
+			ranges[to + k] = ranges[i + k];
+	else if (to > i)
+		while (count--)
+			ranges[to + count] = ranges[i + count];
 }
 
-/* Hands over a true part, from..end, of one record. */
-static void hand_over_part(struct amph_shm *shm, uint64_t from, uint64_t end,
-			   const struct amph_hand_off *hand_off)
+/* The record that a hand-off of ranges[i] from `offset` on may lengthen or follow, and where it goes. */
+static struct amph_range before(const struct amph_shm *shm, uint32_t i, uint64_t offset,
+				const struct amph_hand_off *hand_off, uint32_t *out)
 {
-	uint32_t i = amph_range_find(shm, from);
-	struct amph_range *range = &shm->storage.ranges[i];
-	struct amph_range old = *range;
-	struct amph_range part = amph_range_handed(old, hand_off);
+	struct amph_range last = shm->storage.ranges[i];
 
-	part.offset = from;
-	part.length = end - from;
-	if (from > old.offset && end < end_of(&old)) {
-		make_room(shm, i, 2);
-		range[2] = old;
-		range[2].offset = end;
-		range[2].length = end_of(&old) - end;
-		range[1] = part;
-		range[0].length = from - old.offset;
-	} else if (from > old.offset) {
-		range[0].length -= part.length;
-		if (i + 1 < shm->range_count && same(&range[1], &part)) {
-			range[1].offset = from;
-			range[1].length += part.length;
-		} else {
-			make_room(shm, i, 1);
-			range[1] = part;
-		}
+	*out = i;
+	if (last.offset < offset) {
+		last.length = offset - last.offset;
+	} else if (i) {
+		last = shm->storage.ranges[i - 1];
+		*out = i - 1;
 	} else {
-		range[0].offset = end;
-		range[0].length -= part.length;
-		if (i && same(&range[-1], &part)) {
-			range[-1].length += part.length;
-		} else {
-			struct amph_range rest = range[0];
-
-			make_room(shm, i, 1);
-			range[1] = rest;
-			range[0] = part;
-		}
+		/* nothing lies before: an empty one, which the first part lengthens */
+		amph_range_handed(&last, hand_off);
+		last.length = 0;
 	}
+	return last;
 }
 
 /*
- * Changes the record; count_after() said that it fits. Whole records first, which only makes them
- * fewer, then the parts at both ends: so there are never more than at the end.
+ * Goes over the records once. A record is written only when the next one is another, so that writing
+ * never overtakes reading: each record read makes at most one, and the last of all is kept back. Only
+ * where the range ends inside a record there is one more; then what follows is moved first.
  */
-void amph_range_hand_over(struct amph_shm *shm, uint64_t offset, uint64_t length,
-			  const struct amph_hand_off *hand_off)
+uint32_t amph_range_hand_over(struct amph_shm *shm, uint64_t offset, uint64_t end,
+			      const struct amph_hand_off *hand_off, bool write)
 {
 	struct amph_range *ranges = shm->storage.ranges;
-	uint64_t end = offset + length;
-	uint32_t first = amph_range_find(shm, offset), last = amph_range_find(shm, end - 1);
-	bool left = ranges[first].offset<offset, right = end_of(&ranges[last])> end;
-	uint64_t left_end = end_of(&ranges[first]) < end ? end_of(&ranges[first]) : end;
-	uint64_t right_from = ranges[last].offset;
+	uint32_t i = amph_range_find(shm, offset), out, behind;
+	struct amph_range last = before(shm, i, offset, hand_off, &out), part, rest;
 
-	for (uint32_t i = first + left; i + right <= last; i++)
-		ranges[i] = amph_range_handed(ranges[i], hand_off);
-	amph_range_merge(shm);
-	if (left)
-		hand_over_part(shm, offset, left_end, hand_off);
-	if (right && !(left && first == last))
-		hand_over_part(shm, right_from, end, hand_off);
+	do {
+		part = rest = ranges[i++];
+		amph_range_handed(&part, hand_off);
+		if (part.offset < offset)
+			part.offset = offset;
+		part.length = (end_of(&rest) < end ? end_of(&rest) : end) - part.offset;
+		if (same(&last, &part)) {
+			last.length += part.length;
+			continue;
+		}
+		if (write)
+			ranges[out] = last;
+		out++;
+		last = part;
+	} while (i < shm->range_count && ranges[i].offset < end);
+
+	rest.length = end_of(&rest) - end;
+	rest.offset = end;
+	if (!rest.length && i < shm->range_count && same(&last, &ranges[i]))
+		last.length += ranges[i++].length;
+	behind = out + (rest.length ? 2 : 1);
+	if (write) {
+		move_tail(shm, i, behind);
+		ranges[out] = last;
+		if (rest.length)
+			ranges[out + 1] = rest;
+		shm->range_count += behind - i;
+		return shm->range_count;
+	}
+	return shm->range_count + behind - i;
 }

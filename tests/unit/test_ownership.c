@@ -734,6 +734,91 @@ static void one_written_record_among_read_ones_invalidates_the_whole_take(void *
 	fixture_free(&f);
 }
 
+/* Pieces of one buffer, there and back in order: never more records than the three that it takes. */
+static void a_stream_of_pieces_in_order_needs_three_records(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	open_attached(&f, 3);
+	for (uint64_t offset = 0; offset < 1000; offset += 100) {
+		assert_int_equal(amph_shm_sync_for_device(&f.to_a, offset, 100, false), 0);
+		assert_int_equal(amph_shm_check(&f.shm), 0);
+		if (offset < 300)
+			continue;
+		assert_int_equal(amph_shm_sync_for_cpu(&f.to_a, offset - 300, 100), 0);
+		assert_int_equal(amph_shm_check(&f.shm), 0);
+		assert_range(&f.shm, 0, 0, offset - 200, AMPH_HOLDER_CPU, false);
+		assert_range(&f.shm, 1, offset - 200, 300, f.to_a.bit, false);
+		assert_true(f.ranges[1].written);
+		assert_false(f.ranges[0].written);
+	}
+	assert_int_equal(amph_shm_sync_for_cpu(&f.to_a, 700, 300), 0);
+	assert_int_equal(f.shm.range_count, 1);
+	fixture_free(&f);
+}
+
+/* What a piece of a stream may not be: each time all stays as it was. */
+static void a_piece_of_a_stream_is_checked_like_any_other(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	open_attached(&f, 3);
+	f.to_a.granule = 4;
+	assert_int_equal(amph_shm_sync_for_device(&f.to_a, 0, 100, false), 0);
+	assert_refused(amph_shm_sync_for_device(&f.to_a, 100, 0, false), -EINVAL, &f.shm);
+	assert_refused(amph_shm_sync_for_device(&f.to_a, 100, 6, false), -EINVAL, &f.shm);
+	assert_refused(amph_shm_sync_for_device(&f.to_a, 100, 904, false), -EINVAL, &f.shm);
+	assert_refused(amph_shm_sync_for_device(&f.to_a, 100, UINT64_MAX - 3, false), -EINVAL,
+		       &f.shm);
+	assert_refused(amph_shm_sync_for_device(&f.to_a, 1000, 100, false), -EINVAL, &f.shm);
+	assert_refused(amph_shm_sync_for_device(&f.to_a, 96, 100, false), -EACCES, &f.shm);
+	assert_refused(amph_shm_sync_for_cpu(&f.to_a, 100, 100), -EACCES, &f.shm);
+	/* somebody else's bytes before it: a record of its own */
+	assert_int_equal(amph_shm_sync_for_device(&f.to_b, 100, 100, false), 0);
+	assert_int_equal(f.shm.range_count, 3);
+	amph_target_lost(&f.b.target);
+	assert_refused(amph_shm_sync_for_device(&f.to_b, 200, 100, false), -ENODEV, &f.shm);
+	f.memory.fork_generation++;
+	assert_refused(amph_shm_sync_for_device(&f.to_a, 200, 100, false), -EPERM, &f.shm);
+	f.memory.fork_generation--;
+	assert_int_equal(amph_shm_abandon(&f.shm, NULL), -EINPROGRESS);
+	assert_refused(amph_shm_sync_for_device(&f.to_a, 100, 100, false), -ESTALE, &f.shm);
+	assert_range(&f.shm, 0, 0, 100, f.to_a.bit, false);
+	assert_range(&f.shm, 1, 100, 100, f.to_b.bit, false);
+	assert_range(&f.shm, 2, 200, 800, AMPH_HOLDER_CPU, false);
+	fixture_free(&f);
+}
+
+/* A whole buffer goes the quickest way; nothing that is checked on others is left out. */
+static void a_whole_buffer_is_checked_like_a_part(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	open_attached(&f, 1);
+	f.to_a.granule = 16; /* 1000 is not a multiple of it */
+	assert_refused(amph_shm_sync_for_device(&f.to_a, 0, 1000, false), -EINVAL, &f.shm);
+	f.to_a.granule = 8;
+	f.memory.fork_generation++;
+	assert_refused(amph_shm_sync_for_device(&f.to_a, 0, 1000, false), -EPERM, &f.shm);
+	f.memory.fork_generation--;
+	assert_int_equal(amph_shm_sync_for_device(&f.to_a, 0, 1000, false), 0);
+	assert_true(f.ranges[0].written);
+	assert_refused(amph_shm_sync_for_device(&f.to_a, 0, 1000, false), -EACCES, &f.shm);
+	assert_refused(amph_shm_sync_for_cpu(&f.to_b, 0, 1000), -EACCES, &f.shm);
+	f.memory.fork_generation++;
+	assert_refused(amph_shm_sync_for_cpu(&f.to_a, 0, 1000), -EPERM, &f.shm);
+	f.memory.fork_generation--;
+	amph_target_lost(&f.a.target);
+	assert_refused(amph_shm_sync_for_cpu(&f.to_a, 0, 1000), -ENODEV, &f.shm);
+	assert_int_equal(amph_shm_abandon(&f.shm, NULL), -EINPROGRESS);
+	assert_refused(amph_shm_sync_for_cpu(&f.to_a, 0, 1000), -ESTALE, &f.shm);
+	assert_range(&f.shm, 0, 0, 1000, f.to_a.bit, false);
+	fixture_free(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -763,6 +848,9 @@ int main(void)
 		cmocka_unit_test(pass_between_different_coherence_is_refused),
 		cmocka_unit_test(a_target_that_is_off_leaves_clean_caches),
 		cmocka_unit_test(one_written_record_among_read_ones_invalidates_the_whole_take),
+		cmocka_unit_test(a_stream_of_pieces_in_order_needs_three_records),
+		cmocka_unit_test(a_piece_of_a_stream_is_checked_like_any_other),
+		cmocka_unit_test(a_whole_buffer_is_checked_like_a_part),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
