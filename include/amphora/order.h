@@ -116,6 +116,13 @@ static inline void amph_prepare_store(const void *line)
 #define AMPH_ORDER_STORE __ATOMIC_RELAXED
 #endif
 
+/* A Cortex-M has no caches that others keep coherent: a look would only cost. */
+#if defined(__ARM_ARCH_PROFILE) && __ARM_ARCH_PROFILE == 'M'
+#define AMPH_ORDER_ALWAYS 1
+#else
+#define AMPH_ORDER_ALWAYS 0
+#endif
+
 /* One single load of a shared word; orders nothing. */
 static inline uint16_t amph_load16(const uint16_t *word)
 {
@@ -180,6 +187,22 @@ static inline void amph_store64(uint64_t *field, uint64_t value)
 	amph_store32(&words[0], (uint32_t)value);
 	amph_store32(&words[1], (uint32_t)(value >> 32));
 #endif
+}
+
+/*
+ * Makes a shared word that only this side writes hold a value; orders nothing. Where caches are kept
+ * coherent, what holds it already is not written: the line stays with those who read it.
+ */
+static inline void amph_keep16(uint16_t *word, uint16_t value)
+{
+	if (AMPH_ORDER_ALWAYS || amph_load16(word) != value)
+		amph_store16(word, value);
+}
+
+static inline void amph_keep32(uint32_t *word, uint32_t value)
+{
+	if (AMPH_ORDER_ALWAYS || amph_load32(word) != value)
+		amph_store32(word, value);
 }
 
 /* One single store of a shared word, after everything before it in program order. */

@@ -93,8 +93,8 @@ int amph_virtqueue_device_give(struct amph_virtqueue *queue, struct amph_virtque
 	if (error)
 		return error;
 	element += amph_virtqueue_entry(queue, queue->produced);
-	amph_store32(&element->id, id);
-	amph_store32(&element->length, length);
+	amph_keep32(&element->id, id);
+	amph_keep32(&element->length, length);
 	amph_virtqueue_publish(queue);
 	return 0;
 }

@@ -66,18 +66,22 @@ broken:
 int amph_virtqueue_driver_give(struct amph_virtqueue *queue, struct amph_virtqueue_slot *slot,
 			       uint32_t length)
 {
-	struct amph_vring_desc desc = {.length = length};
+	uint32_t *words;
+	uint64_t address;
 	uint32_t id;
 	int error = amph_virtqueue_yield(queue, slot, &id);
 
 	if (error)
 		return error;
-	desc.address = queue->device->area + slot->offset;
-	desc.flags = slot->flags;
 	/* whole each time: what the other side scribbled there does not matter */
-	amph_copy_to_shared(&queue->vring.desc[id], &desc, sizeof(desc));
-	amph_store16(&queue->mine[HALF_ENTRIES + amph_virtqueue_entry(queue, queue->produced)],
-		     (uint16_t)id);
+	words = (void *)&queue->vring.desc[id];
+	address = queue->device->area + slot->offset;
+	amph_keep32(&words[0], (uint32_t)address);
+	amph_keep32(&words[1], (uint32_t)(address >> 32));
+	amph_keep32(&words[2], length);
+	amph_keep32(&words[3], slot->flags); /* and above them `next`: none */
+	amph_keep16(&queue->mine[HALF_ENTRIES + amph_virtqueue_entry(queue, queue->produced)],
+		    (uint16_t)id);
 	amph_virtqueue_publish(queue);
 	return 0;
 }

@@ -3,6 +3,8 @@
  * Virtqueues: layout, both roles against each other and against a peer that lies, suppression of
  * doorbells, and indices around the wrap. The ring is an exact-size heap block.
  */
+#include <sys/mman.h>
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -802,6 +804,45 @@ static void an_id_used_twice_is_a_fault_of_the_device(void **state)
 	close_fixture(&f);
 }
 
+/* A line that nobody writes stays in both caches: on a page of its own, the processor tells. */
+static void what_a_ring_says_already_is_not_written_again(void **state)
+{
+	const uint32_t count = 256, page = 4096;
+	static struct amph_virtqueue_slot slots[2][256];
+	struct amph_virtqueue_device device = {
+		.area = AREA, .area_size = count * BUFFER, .least = LEAST};
+	struct amph_virtqueue driver_side, device_side;
+	struct amph_vring vring;
+	uint32_t length;
+	uint16_t id;
+	void *memory;
+
+	(void)state;
+	assert_int_equal(posix_memalign(&memory, page, 4 * page), 0);
+	assert_int_equal(amph_vring_init(&vring, memory, 4 * page, count, page), 0);
+	assert_int_equal(amph_virtqueue_driver_init(&driver_side, &device, &vring, slots[0]), 0);
+	assert_int_equal(amph_virtqueue_device_init(&device_side, &device, &vring, slots[1], true),
+			 0);
+	for (uint32_t i = 0; i < count; i++)
+		slots[0][i] = (struct amph_virtqueue_slot){.state = slots[0][i].state,
+							   .offset = i * BUFFER,
+							   .length = BUFFER,
+							   .flags = AMPH_VRING_DESC_WRITE};
+	for (uint32_t round = 0; round < 3 * count; round++) {
+		if (round == count)
+			assert_int_equal(mprotect(vring.desc, page, PROT_READ), 0);
+		assert_int_equal(driver_give(&driver_side, round % count, BUFFER), 0);
+		assert_int_equal(device_take(&device_side, &id, &length), 1);
+		assert_int_equal(id, round % count);
+		assert_int_equal(device_give(&device_side, id, LEAST), 0);
+		assert_int_equal(driver_take(&driver_side, &id, &length), 1);
+		assert_int_equal(id, round % count);
+		assert_int_equal(length, LEAST);
+	}
+	assert_int_equal(mprotect(vring.desc, page, PROT_READ | PROT_WRITE), 0);
+	free(memory);
+}
+
 static void a_used_length_beyond_the_buffer_counts_for_nothing(void **state)
 {
 	static const uint32_t lengths[] = {BUFFER + 1, 65536 + 1, UINT32_MAX};
@@ -875,6 +916,7 @@ int main(void)
 		cmocka_unit_test(an_index_one_ahead_is_a_fault_even_when_every_entry_is_good),
 		cmocka_unit_test(used_ids_that_the_device_does_not_have_are_a_fault),
 		cmocka_unit_test(an_id_used_twice_is_a_fault_of_the_device),
+		cmocka_unit_test(what_a_ring_says_already_is_not_written_again),
 		cmocka_unit_test(a_used_length_beyond_the_buffer_counts_for_nothing),
 		cmocka_unit_test(
 			what_the_peer_scribbles_into_descriptors_does_not_reach_the_driver),
