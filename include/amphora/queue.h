@@ -37,13 +37,13 @@ extern "C" {
  */
 struct amph_queue_doorbell {
 	/*
-	 * Sleeps while *word (shared) is `seen`, until the deadline, until the other side rings, or for
-	 * no reason. A ring since the last wait returned must count. On memory that is not coherent *word
-	 * may be stale: only the ring counts there.
+	 * Sleeps while *bell (shared, the other side's count of rings) is `seen`, until the deadline, until
+	 * the other side rings, or for no reason. A ring since the last wait returned must count. On
+	 * memory that is not coherent *bell may be stale: only the ring itself counts there.
 	 */
-	void (*wait)(void *argument, const uint32_t *word, uint32_t seen, uint64_t deadline);
-	/* Wakes the other side, which sleeps on *word. Must not block. */
-	void (*ring)(void *argument, const uint32_t *word);
+	void (*wait)(void *argument, const uint32_t *bell, uint32_t seen, uint64_t deadline);
+	/* Wakes the other side, which sleeps on *bell; it was counted up before. Must not block. */
+	void (*ring)(void *argument, const uint32_t *bell);
 	void *argument;
 };
 
@@ -101,6 +101,7 @@ struct amph_queue {
 	/* waiting */
 	uint32_t sleeps; /* counts this side's, in steps: no two look the same to the other side */
 	uint32_t rung; /* the sleep of the other side that was rung for */
+	uint32_t rings; /* counts how often it was, by the doorbell */
 	uint32_t peer_ready; /* what the other side said of itself when it was set up */
 	uint32_t
 		waits_for; /* what a wait of the queue's own is for: the session's poll takes nothing */

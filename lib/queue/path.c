@@ -22,7 +22,6 @@ static int path_send(struct amph_session_path *path, const struct amph_share *sh
 		     uint64_t deadline)
 {
 	struct amph_queue *queue = queue_of(path);
-	const uint32_t *word;
 
 	if (queue->state != AMPH_QUEUE_OPEN || share == path->share)
 		return -ENOTCONN;
@@ -32,9 +31,8 @@ static int path_send(struct amph_session_path *path, const struct amph_share *sh
 		if (error)
 			return error;
 	}
-	word = &queue_slot(queue, queue->out, queue->produced)->sequence;
 	queue_put(queue, share, offset, length, cookie, reading);
-	amph_queue_knock(queue, QUEUE_FOR_SLOT, word);
+	amph_queue_knock(queue, QUEUE_FOR_SLOT);
 	return 0;
 }
 

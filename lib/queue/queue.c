@@ -65,11 +65,8 @@ static int hand_over(struct amph_queue *queue, const struct amph_queue_entry *en
 /* Rings for what was written from position `first` on. */
 static void knock(struct amph_queue *queue, uint32_t first)
 {
-	/* what it sleeps on is the first that it has not seen */
-	if (queue->peer_ready & QUEUE_SLEEPS && first != queue->produced &&
-	    queue->state == AMPH_QUEUE_OPEN)
-		amph_queue_knock(queue, QUEUE_FOR_SLOT,
-				 &queue_slot(queue, queue->out, first)->sequence);
+	if (first != queue->produced && queue->state == AMPH_QUEUE_OPEN)
+		amph_queue_knock(queue, QUEUE_FOR_SLOT);
 }
 
 COLD static int send(struct amph_queue *queue, const struct amph_queue_entry *entries,

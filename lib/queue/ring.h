@@ -5,8 +5,8 @@
  *
  *     line 0   consumed by the home           home writes, importer reads
  *     line 1   consumed by the importer       importer writes, home reads
- *     line 2   the home sleeps, is ready      home writes, importer reads
- *     line 3   the importer sleeps, is ready  importer writes, home reads
+ *     line 2   the home sleeps, rings         home writes, importer reads
+ *     line 3   the importer sleeps, rings     importer writes, home reads
  *     then     slots to the importer          home writes, importer reads
  *     then     slots to the home              importer writes, home reads
  *
@@ -35,6 +35,8 @@ struct queue_line {
 struct queue_sleeper {
 	uint32_t waiting; /* 0: awake. Else what for, how to wake it, and which sleep it is */
 	uint32_t ready; /* 0 until this side is set up, then QUEUE_READY and what it can do */
+	uint32_t
+		bell; /* counts how often this side rang the doorbell: what the other one sleeps on */
 };
 
 AMPH_STATIC_ASSERT(sizeof(struct queue_slot) == 40, "the queue's layout");
@@ -156,8 +158,8 @@ int amph_queue_wait(struct amph_queue *queue, uint32_t what, uint64_t deadline);
 /* Says how much was consumed, if the other side can't know yet, and wakes who waits for room. */
 void amph_queue_tell(struct amph_queue *queue);
 
-/* Wakes the other side if it sleeps and waits for `what`; word: where it sleeps. */
-void amph_queue_knock(struct amph_queue *queue, uint32_t what, const uint32_t *word);
+/* Wakes the other side if it sleeps and waits for `what`. */
+void amph_queue_knock(struct amph_queue *queue, uint32_t what);
 
 /*
  * Says that this side sleeps until there is `what`; how: QUEUE_BY_CHANNEL or 0. False: it is there

@@ -6,12 +6,14 @@
  * A doorbell is rung only for a side that says it sleeps, and is never lost:
  *
  *     who sleeps                              who rings
- *     waiting = what for                      writes the word (a sequence, or consumed)
- *     full barrier                            full barrier
- *     looks at the word once more, sleeps     looks at waiting, rings
+ *     seen = the other side's bell            writes what the other waits for
+ *     waiting = what for                      full barrier
+ *     full barrier                            looks at waiting:
+ *     looks once more for what it waits for     counts its bell, rings
+ *     sleeps while the bell is `seen`
  *
- * One of the two looks comes after the other side's write. What is written between the last look and
- * the sleep changes the word that a futex compares, or rings a doorbell that counts from before.
+ * One of the two looks comes after the other side's write. A bell that rings between the last look and
+ * the sleep has another count then, which a futex compares, or is an interrupt that counts from before.
  */
 #include <amphora/time.h>
 
@@ -27,9 +29,10 @@ bool amph_queue_there(struct amph_queue *queue, uint32_t what)
 	return queue_load(queue, queue_consumed(queue->peer_line)) == queue->produced;
 }
 
-void amph_queue_knock(struct amph_queue *queue, uint32_t what, const uint32_t *word)
+void amph_queue_knock(struct amph_queue *queue, uint32_t what)
 {
 	const struct amph_queue_doorbell *doorbell = &queue->config.doorbell;
+	uint32_t *bell = &queue_sleeper(queue, queue->own_line)->bell;
 	uint32_t waiting;
 
 	if (!(queue->peer_ready & QUEUE_SLEEPS))
@@ -41,22 +44,22 @@ void amph_queue_knock(struct amph_queue *queue, uint32_t what, const uint32_t *w
 	if (!(waiting & what) || waiting == queue->rung)
 		return;
 	queue->rung = waiting;
-	if (waiting & QUEUE_BY_CHANNEL)
+	if (waiting & QUEUE_BY_CHANNEL) {
 		amph_session_knock(queue->session);
-	else if (doorbell->ring)
-		doorbell->ring(doorbell->argument, word);
+	} else if (doorbell->ring) {
+		queue_store(queue, bell, ++queue->rings);
+		doorbell->ring(doorbell->argument, bell);
+	}
 }
 
 void amph_queue_tell(struct amph_queue *queue)
 {
-	uint32_t *word = queue_consumed(queue->own_line);
-
 	if (queue->told == queue->consumed)
 		return;
 	queue->told = queue->consumed;
 	/* release: pairs with the acquire in queue_has_room() */
-	queue_store(queue, word, queue->told);
-	amph_queue_knock(queue, QUEUE_FOR_ROOM, word);
+	queue_store(queue, queue_consumed(queue->own_line), queue->told);
+	amph_queue_knock(queue, QUEUE_FOR_ROOM);
 }
 
 bool amph_queue_sleep(struct amph_queue *queue, uint32_t what, uint32_t how)
@@ -87,18 +90,17 @@ static void poll_session(struct amph_queue *queue, uint32_t what, uint64_t until
 static void rest(struct amph_queue *queue, uint32_t what, uint64_t until)
 {
 	const struct amph_queue_doorbell *doorbell = &queue->config.doorbell;
-	uint32_t *word, seen;
+	uint32_t *bell, seen;
 
 	if (queue->state != AMPH_QUEUE_OPEN || !doorbell->wait ||
 	    !(queue->peer_ready & QUEUE_RINGS)) {
 		poll_session(queue, what, until);
 		return;
 	}
-	word = what == QUEUE_FOR_SLOT ? &queue_slot(queue, queue->in, queue->consumed)->sequence
-				      : queue_consumed(queue->peer_line);
-	seen = queue_load(queue, word);
+	bell = &queue_sleeper(queue, queue->peer_line)->bell;
+	seen = queue_load(queue, bell);
 	if (amph_queue_sleep(queue, what, 0))
-		doorbell->wait(doorbell->argument, word, seen, until);
+		doorbell->wait(doorbell->argument, bell, seen, until);
 	amph_queue_awake(queue);
 }
 

@@ -139,7 +139,7 @@ struct side {
 };
 
 /* The memory that all sides reach: under its own address here, at ARENA_DA there. */
-static uint8_t arena[ARENA_SIZE] __attribute__((aligned(64)));
+static uint8_t arena[ARENA_SIZE] __attribute__((aligned(4096)));
 
 static inline struct side *side_of(struct amph_session *session)
 {

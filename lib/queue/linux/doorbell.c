@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The doorbell between Linux processes: a futex on the word in shared memory that one waits for.
+ * The doorbell between Linux processes: a futex on the count of rings in shared memory.
  * Queue layer, Linux only. The kernel compares the word again, so that nothing is lost in between;
  * it finds the sleeper by the memory, not by the address, so each may map it elsewhere.
  */
@@ -12,7 +12,7 @@
 
 #include <amphora/queue.h>
 
-static void wait(void *argument, const uint32_t *word, uint32_t seen, uint64_t deadline)
+static void wait(void *argument, const uint32_t *bell, uint32_t seen, uint64_t deadline)
 {
 	/* FUTEX_WAIT_BITSET is the one that takes an absolute deadline, of CLOCK_MONOTONIC */
 	const struct timespec until = {
@@ -21,13 +21,13 @@ static void wait(void *argument, const uint32_t *word, uint32_t seen, uint64_t d
 	};
 
 	(void)argument;
-	syscall(SYS_futex, word, FUTEX_WAIT_BITSET, seen, &until, NULL, FUTEX_BITSET_MATCH_ANY);
+	syscall(SYS_futex, bell, FUTEX_WAIT_BITSET, seen, &until, NULL, FUTEX_BITSET_MATCH_ANY);
 }
 
-static void ring(void *argument, const uint32_t *word)
+static void ring(void *argument, const uint32_t *bell)
 {
 	(void)argument;
-	syscall(SYS_futex, word, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+	syscall(SYS_futex, bell, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
 }
 
 void amph_queue_doorbell_futex(struct amph_queue_doorbell *doorbell)
