@@ -15,6 +15,7 @@
  * One of the two looks comes after the other side's write. A bell that rings between the last look and
  * the sleep has another count then, which a futex compares, or is an interrupt that counts from before.
  */
+#include <amphora/fork.h>
 #include <amphora/time.h>
 
 #include "queue/ring.h"
@@ -173,6 +174,8 @@ int amph_queue_wait(struct amph_queue *queue, uint32_t what, uint64_t deadline)
 
 int amph_queue_arm(struct amph_queue *queue)
 {
+	if (queue->fork_generation != amph_fork_generation())
+		return -EPERM;
 	if (queue->state != AMPH_QUEUE_OPEN)
 		return -ENOTCONN;
 	if (amph_queue_sleep(queue, QUEUE_FOR_SLOT, QUEUE_BY_CHANNEL))
@@ -183,6 +186,6 @@ int amph_queue_arm(struct amph_queue *queue)
 
 void amph_queue_disarm(struct amph_queue *queue)
 {
-	if (queue->state == AMPH_QUEUE_OPEN)
+	if (queue->state == AMPH_QUEUE_OPEN && queue->fork_generation == amph_fork_generation())
 		amph_queue_awake(queue);
 }

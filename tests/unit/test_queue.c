@@ -34,6 +34,8 @@ static void a_range_goes_to_and_fro(void **state)
 	assert_int_equal(amph_shm_check_access(entry.share->shm, 0, DATA_SIZE, true), 0);
 	assert_int_equal(amph_queue_receive(&peer_queue, &entry, 1, 0, &count), -ETIMEDOUT);
 	assert_int_equal(count, 0);
+	/* and who found nothing has said that it took what was there */
+	assert_int_equal(*(volatile uint32_t *)main_queue.peer_line, 1);
 	entry.cookie = 43;
 	assert_int_equal(amph_queue_send(&peer_queue, &entry, 1, 0, &count), 0);
 	assert_int_equal(amph_queue_receive(&main_queue, &entry, 1, 0, &count), 0);
