@@ -18,8 +18,8 @@ again = --repeat until-pass:2
 
 .PHONY: all demo test test-slow check lint format-check format tidy cppcheck clang asan tsan coverage \
 	fuzz fuzz-coverage firmware size kernel-check packages-kernel vsoc vsoc-test vsoc-debug vsoc-debug-test \
-	install clean help packages packages-test \
-	packages-check packages-vsoc
+	install clean help bench packages packages-test \
+	packages-check packages-vsoc packages-bench
 
 all: packages
 	$(say) 'build: library, tools, firmware, tests -> build/'
@@ -42,6 +42,7 @@ help:
 #: make fuzz-coverage branch coverage of each parser by its fuzzer's corpus (90 % or it fails)
 #: make firmware      the library and the firmware for every processor it is built for
 #: make size          what the library needs on a Cortex-M4: code and RAM, held to firmware/size/limits.txt
+#: make bench         what hand-offs cost here, as ratios to floors -> build/bench (QUICK=1: in seconds)
 #: make vsoc          build the virtual SoC: arm64 Linux beside a coprocessor (amphora vsoc)
 #: make kernel-check  build the module amphora for every kernel there is, without a warning, and sparse
 #: make vsoc-debug    the same with a kernel that finds bugs in drivers (--debug-kernel)
@@ -63,6 +64,8 @@ packages-check:
 	@scripts/install-packages build test check
 packages-kernel:
 	@scripts/install-packages build vsoc kernel
+packages-bench:
+	@scripts/install-packages build bench
 packages-vsoc:
 	@scripts/install-packages build test vsoc
 
@@ -137,6 +140,11 @@ size: packages-check
 	$(say) 'size: the library on a Cortex-M4'
 	@$(call build,firmware-cortex-m4)
 	@scripts/size
+
+bench: packages-bench all
+	$(say) 'bench: hand-offs against floors -> build/bench/results.json'
+	@mkdir -p build/bench
+	@build/bin/amphora-bench $(if $(QUICK),--quick) --json build/bench/results.json
 
 kernel-check: packages-kernel
 	$(say) 'kernel-check: the modules for each kernel, with every warning'
