@@ -42,7 +42,7 @@ HEADERS = {
     "platform": "order time event lock irq cache log io fork machine",
     "memory": "shm attachment provider target pool memfd remote remote_ti dmabuf uio vfio",
     "transport": "virtqueue rpmsg channel rpmsg_service",
-    "share": "session wire",
+    "share": "session wire ready",
     "queue": "queue",
     "remoteproc": "rproc rproc_linux remoteproc elf resource_table",
 }
