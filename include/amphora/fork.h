@@ -45,6 +45,18 @@ static inline bool amph_fork_happened(uint32_t generation)
  */
 const uint32_t *amph_fork_word(void);
 
+/* The same question as amph_fork_happened(), of one who kept that word, or NULL, as well. Any thread. */
+static inline bool amph_fork_happened_since(const uint32_t *word, uint32_t generation)
+{
+#if __STDC_HOSTED__
+	if (word)
+		return *word != generation;
+#else
+	(void)word;
+#endif
+	return amph_fork_happened(generation);
+}
+
 #ifdef __cplusplus
 }
 #endif

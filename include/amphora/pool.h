@@ -46,6 +46,7 @@ struct amph_pool {
 	uint32_t block_count; /* descriptors in use */
 	uint32_t index_bits; /* of a handle: the descriptor's index; the generation is above */
 	uint32_t fork_generation;
+	const uint32_t *fork_word; /* where this process keeps it, or NULL: ask */
 	uint64_t class_bitmap;
 	uint8_t step_bitmap[AMPH_POOL_CLASSES];
 	uint32_t heads[AMPH_POOL_CLASSES][AMPH_POOL_STEPS];

@@ -66,6 +66,7 @@ struct amph_memory {
 	struct amph_shm *buffers;
 	uint32_t generation; /* stamped on the next buffer; never 0 */
 	uint32_t fork_generation;
+	const uint32_t *fork_word; /* where this process keeps it, or NULL: ask */
 	uint64_t
 		quarantine_max; /* bytes; from there on attach is -EDQUOT; see amph_memory_init() */
 	uint64_t quarantine_size; /* bytes in quarantine now; each buffer counts once */

@@ -234,19 +234,30 @@ static int sync_back(struct amph_attachment *attachment, uint64_t offset, uint64
 
 #if AMPH_QUEUE_QUICK
 
+/* For sure, and without a call. */
+static inline bool in_same_process(const struct amph_shm *shm)
+{
+	const struct amph_memory *memory = shm->memory;
+
+	return memory->fork_word && *memory->fork_word == memory->fork_generation;
+}
+
 /*
  * A piece of a stream: the front of the record that follows goes to the holder of the one before. The
  * number of records stays.
  */
-static bool hand_over_piece(struct amph_shm *shm, const struct amph_attachment *attachment,
-			    uint64_t offset, uint64_t length, uint32_t from, uint32_t to)
+static bool hand_over_piece(struct amph_attachment *attachment, uint64_t offset, uint64_t length,
+			    uint32_t from, uint32_t to)
 {
-	bool written = to != AMPH_HOLDER_CPU && amph_attachment_written(attachment);
+	struct amph_shm *shm = attachment->shm;
 	struct amph_range *range, *before;
+	bool written;
 
-	if (!attachment->coherent || !shm->references ||
-	    attachment->target->state != AMPH_TARGET_ALIVE || !offset || !length)
+	if (!shm || (offset | length) & (attachment->granule - 1) || !attachment->coherent ||
+	    !shm->references || attachment->target->state != AMPH_TARGET_ALIVE || !offset ||
+	    !length || amph_memory_forked(shm->memory))
 		return false;
+	written = to != AMPH_HOLDER_CPU && amph_attachment_written(attachment);
 	range = &shm->storage.ranges[amph_range_find(shm, offset)];
 	if (range->offset != offset || length >= range->length || range->holders != from)
 		return false;
@@ -261,46 +272,34 @@ static bool hand_over_piece(struct amph_shm *shm, const struct amph_attachment *
 
 /*
  * The quick way, exclusive and between coherent sides only: the same checks in the order that a
- * processor gets through them soonest. What is not as simple as that is left untouched.
+ * processor gets through them soonest, and no call. What is not as simple as that is left untouched.
  */
 static inline bool hand_over_quickly(struct amph_attachment *attachment, uint64_t offset,
 				     uint64_t length, uint32_t from, uint32_t to)
 {
 	struct amph_shm *shm = attachment->shm;
 
-	if (!shm || (offset | length) & (attachment->granule - 1) ||
-	    amph_memory_forked(shm->memory))
+	if (!shm || length & (attachment->granule - 1) || !in_same_process(shm) ||
+	    !amph_quick_may(shm, attachment, offset, length, from))
 		return false;
-	if (!amph_quick_may(shm, attachment, offset, length, from))
-		return hand_over_piece(shm, attachment, offset, length, from, to);
 	amph_quick_hand_over(shm, attachment, to);
 	return true;
 }
 
-#else
-
-static inline bool hand_over_quickly(struct amph_attachment *attachment, uint64_t offset,
-				     uint64_t length, uint32_t from, uint32_t to)
-{
-	(void)attachment;
-	(void)offset;
-	(void)length;
-	(void)from;
-	(void)to;
-	return false;
-}
-
 #endif
 
-int amph_shm_sync_for_device(struct amph_attachment *attachment, uint64_t offset, uint64_t length,
-			     bool reading)
+/* Out of line: the quick way needs no stack of its own then. */
+__attribute__((noinline)) static int give(struct amph_attachment *attachment, uint64_t offset,
+					  uint64_t length, bool reading)
 {
 	struct amph_hand_off hand_off;
 	int error;
 
+#if AMPH_QUEUE_QUICK
 	if (!reading &&
-	    hand_over_quickly(attachment, offset, length, AMPH_HOLDER_CPU, attachment->bit))
+	    hand_over_piece(attachment, offset, length, AMPH_HOLDER_CPU, attachment->bit))
 		return 0;
+#endif
 	error = check_give(attachment, offset, length, reading, &hand_off);
 	if (!error)
 		error = sync_away(attachment, offset, length);
@@ -309,11 +308,18 @@ int amph_shm_sync_for_device(struct amph_attachment *attachment, uint64_t offset
 	return error;
 }
 
-static int take(struct amph_attachment *attachment, uint64_t offset, uint64_t length, bool reading)
+__attribute__((noinline)) static int take(struct amph_attachment *attachment, uint64_t offset,
+					  uint64_t length, bool reading)
 {
 	struct amph_hand_off hand_off;
-	int error = check_take(attachment, offset, length, reading, &hand_off);
+	int error;
 
+#if AMPH_QUEUE_QUICK
+	if (!reading &&
+	    hand_over_piece(attachment, offset, length, attachment->bit, AMPH_HOLDER_CPU))
+		return 0;
+#endif
+	error = check_take(attachment, offset, length, reading, &hand_off);
 	if (!error)
 		error = sync_back(attachment, offset, length, &hand_off);
 	if (!error)
@@ -321,10 +327,23 @@ static int take(struct amph_attachment *attachment, uint64_t offset, uint64_t le
 	return error;
 }
 
+int amph_shm_sync_for_device(struct amph_attachment *attachment, uint64_t offset, uint64_t length,
+			     bool reading)
+{
+#if AMPH_QUEUE_QUICK
+	if (!reading &&
+	    hand_over_quickly(attachment, offset, length, AMPH_HOLDER_CPU, attachment->bit))
+		return 0;
+#endif
+	return give(attachment, offset, length, reading);
+}
+
 int amph_shm_sync_for_cpu(struct amph_attachment *attachment, uint64_t offset, uint64_t length)
 {
+#if AMPH_QUEUE_QUICK
 	if (hand_over_quickly(attachment, offset, length, attachment->bit, AMPH_HOLDER_CPU))
 		return 0;
+#endif
 	return take(attachment, offset, length, false);
 }
 
@@ -334,7 +353,8 @@ int amph_shm_sync_for_cpu_reading(struct amph_attachment *attachment, uint64_t o
 	return take(attachment, offset, length, true);
 }
 
-int amph_shm_check_access(struct amph_shm *shm, uint64_t offset, uint64_t length, bool write)
+__attribute__((noinline)) static int check_access(struct amph_shm *shm, uint64_t offset,
+						  uint64_t length, bool write)
 {
 	struct amph_hand_off access = {.with = AMPH_HOLDER_CPU, .lacking = not_the_cpus};
 	int error = amph_shm_usable(shm);
@@ -352,4 +372,16 @@ int amph_shm_check_access(struct amph_shm *shm, uint64_t offset, uint64_t length
 		access.disturbed = "the bytes from here on are shared for reading";
 	}
 	return check_records(shm, offset, length, &access);
+}
+
+int amph_shm_check_access(struct amph_shm *shm, uint64_t offset, uint64_t length, bool write)
+{
+#if AMPH_QUEUE_QUICK
+	/* one record, all of it the CPU's alone: again the same checks */
+	if (shm->references && in_same_process(shm) && shm->range_count == 1 &&
+	    shm->storage.ranges->holders == AMPH_HOLDER_CPU && length && offset < shm->size &&
+	    length <= shm->size - offset && !(write && shm->cpu_reads_only))
+		return 0;
+#endif
+	return check_access(shm, offset, length, write);
 }

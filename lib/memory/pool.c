@@ -55,24 +55,33 @@ static void insert(struct amph_pool *pool, uint32_t block)
 	pool->step_bitmap[list.class] = (uint8_t)(pool->step_bitmap[list.class] | 1u << list.step);
 }
 
-static void take_out(struct amph_pool *pool, uint32_t block)
+/* Takes the first block out of a list. */
+static void take_head(struct amph_pool *pool, struct amph_pool_list list)
 {
-	struct amph_pool_list list = amph_pool_list_of(pool, pool->blocks[block].length);
-	uint32_t previous = pool->blocks[block].previous, next = pool->blocks[block].next;
+	uint32_t next = pool->blocks[pool->heads[list.class][list.step]].next;
 
-	if (next != AMPH_POOL_NONE)
-		pool->blocks[next].previous = previous;
-	if (previous != AMPH_POOL_NONE) {
-		pool->blocks[previous].next = next;
+	pool->heads[list.class][list.step] = next;
+	if (next != AMPH_POOL_NONE) {
+		pool->blocks[next].previous = AMPH_POOL_NONE;
 		return;
 	}
-	pool->heads[list.class][list.step] = next;
-	if (next != AMPH_POOL_NONE)
-		return;
 	pool->step_bitmap[list.class] =
 		(uint8_t)(pool->step_bitmap[list.class] & ~(1u << list.step));
 	if (!pool->step_bitmap[list.class])
 		pool->class_bitmap &= ~(UINT64_C(1) << list.class);
+}
+
+static void take_out(struct amph_pool *pool, uint32_t block)
+{
+	uint32_t previous = pool->blocks[block].previous, next = pool->blocks[block].next;
+
+	if (previous == AMPH_POOL_NONE) {
+		take_head(pool, amph_pool_list_of(pool, pool->blocks[block].length));
+		return;
+	}
+	pool->blocks[previous].next = next;
+	if (next != AMPH_POOL_NONE)
+		pool->blocks[next].previous = previous;
 }
 
 /* Cuts a block in two; the right part gets a descriptor of its own. The caller saw to it that one is. */
@@ -135,6 +144,7 @@ int amph_pool_init_checked(struct amph_pool *pool, uint64_t size, uint64_t granu
 		.block_count = 1,
 		.index_bits = block_max > 1 ? highest_bit(block_max - 1) + 1 : 0,
 		.fork_generation = amph_fork_generation(),
+		.fork_word = amph_fork_word(),
 	};
 	for (uint32_t i = 0; i < AMPH_POOL_CLASSES; i++)
 		for (uint32_t k = 0; k < AMPH_POOL_STEPS; k++)
@@ -185,15 +195,14 @@ static bool fits(const struct amph_pool_block *block, uint64_t length, uint64_t 
 }
 
 /*
- * First the length's own list, where the last block freed may just fit: equal sizes come and go.
+ * own: the first of the length's own list, where the last block freed may just fit: equal sizes come and go.
  * Then a block that fits wherever it starts. Where there is none, rounding up may have missed one:
  * a few more of the length's own list, and the best of the lists above.
  */
-static uint32_t find(const struct amph_pool *pool, uint64_t length, uint64_t alignment)
+static uint32_t find(const struct amph_pool *pool, uint32_t own, uint64_t length,
+		     uint64_t alignment)
 {
 	uint64_t slack = alignment - pool->granule;
-	struct amph_pool_list list = amph_pool_list_of(pool, length);
-	uint32_t own = pool->heads[list.class][list.step];
 	uint32_t block = AMPH_POOL_NONE;
 
 	if (own != AMPH_POOL_NONE && fits(&pool->blocks[own], length, alignment))
@@ -219,27 +228,15 @@ static uint32_t handle_of(const struct amph_pool *pool, uint32_t index)
 	return pool->blocks[index].generation << pool->index_bits | index;
 }
 
-int amph_pool_allocate(struct amph_pool *pool, uint64_t size, uint64_t alignment, uint64_t *offset,
-		       uint32_t *block)
+/* Takes an aligned range of `length` bytes out of a free block that has it. Returns 0, or -ENOSPC. */
+static int cut_out(struct amph_pool *pool, uint32_t index, uint64_t length, uint64_t alignment,
+		   uint32_t *taken)
 {
-	uint64_t front, length;
-	uint32_t index, needed;
+	uint64_t front =
+		round_up(pool->blocks[index].offset, alignment) - pool->blocks[index].offset;
+	uint32_t needed =
+		(front ? 1u : 0u) + (pool->blocks[index].length - front != length ? 1u : 0u);
 
-	if (pool->fork_generation != amph_fork_generation())
-		return -EPERM;
-	if (!size || alignment & (alignment - 1))
-		return -EINVAL;
-	if (size > pool->size || alignment > pool->size)
-		return -ENOMEM;
-	if (alignment < pool->granule)
-		alignment = pool->granule;
-	length = round_up(size, pool->granule);
-	index = find(pool, length, alignment);
-	if (index == AMPH_POOL_NONE)
-		return -ENOMEM;
-
-	front = round_up(pool->blocks[index].offset, alignment) - pool->blocks[index].offset;
-	needed = (front ? 1u : 0u) + (pool->blocks[index].length - front != length ? 1u : 0u);
 	if (needed > pool->block_max - pool->block_count)
 		return -ENOSPC;
 	take_out(pool, index);
@@ -251,6 +248,41 @@ int amph_pool_allocate(struct amph_pool *pool, uint64_t size, uint64_t alignment
 	}
 	if (pool->blocks[index].length != length)
 		insert(pool, split(pool, index, length));
+	*taken = index;
+	return 0;
+}
+
+int amph_pool_allocate(struct amph_pool *pool, uint64_t size, uint64_t alignment, uint64_t *offset,
+		       uint32_t *block)
+{
+	struct amph_pool_list list;
+	uint64_t length;
+	uint32_t index;
+	int error;
+
+	if (amph_fork_happened_since(pool->fork_word, pool->fork_generation))
+		return -EPERM;
+	if (!size || alignment & (alignment - 1))
+		return -EINVAL;
+	if (size > pool->size || alignment > pool->size)
+		return -ENOMEM;
+	if (alignment < pool->granule)
+		alignment = pool->granule;
+	length = round_up(size, pool->granule);
+	list = amph_pool_list_of(pool, length);
+	index = pool->heads[list.class][list.step];
+	/* in a steady exchange the last one freed is just what is asked for again */
+	if (index != AMPH_POOL_NONE && pool->blocks[index].length == length &&
+	    !(pool->blocks[index].offset & (alignment - 1))) {
+		take_head(pool, list);
+	} else {
+		index = find(pool, index, length, alignment);
+		if (index == AMPH_POOL_NONE)
+			return -ENOMEM;
+		error = cut_out(pool, index, length, alignment, &index);
+		if (error)
+			return error;
+	}
 	pool->blocks[index].state = AMPH_POOL_TAKEN;
 	pool->used += length;
 	*offset = pool->blocks[index].offset;
@@ -263,7 +295,7 @@ int amph_pool_free(struct amph_pool *pool, uint32_t block)
 	uint32_t index = amph_pool_index(pool, block);
 	struct amph_pool_block *freed;
 
-	if (pool->fork_generation != amph_fork_generation())
+	if (amph_fork_happened_since(pool->fork_word, pool->fork_generation))
 		return -EPERM;
 	if (index >= pool->block_max || pool->blocks[index].state != AMPH_POOL_TAKEN ||
 	    handle_of(pool, index) != block)

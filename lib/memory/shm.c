@@ -17,6 +17,7 @@ int amph_memory_init_checked(struct amph_memory *memory, uint32_t abi, uint32_t 
 	*memory = (struct amph_memory){
 		.generation = 1,
 		.fork_generation = amph_fork_generation(),
+		.fork_word = amph_fork_word(),
 		.quarantine_max = AMPH_QUARANTINE_MEMORY,
 	};
 	return 0;
@@ -69,7 +70,7 @@ struct amph_shm *amph_shm_named(const struct amph_memory *memory, const char *na
 
 bool amph_memory_forked(const struct amph_memory *memory)
 {
-	return memory->fork_generation != amph_fork_generation();
+	return amph_fork_happened_since(memory->fork_word, memory->fork_generation);
 }
 
 int amph_memory_refuse_child(const struct amph_memory *memory, struct amph_why *why)

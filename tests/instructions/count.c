@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The hot paths, each in a function count_...() of its own, for check.py to count their instructions.
+ * Test code; runs under callgrind, which dumps its counts after each call of such a function.
+ * Nothing in it may depend on time, addresses or chance.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <amphora/pool.h>
+#include <amphora/target.h>
+
+#include "support/rpmsg_pair.h"
+
+#define TIMES	  100 /* a count is of so many operations; check.py divides */
+#define CALLS	  3 /* the first warms up, the others must be the same */
+#define PIECES	  25
+#define PIECE	  4096
+#define SIZE	  (PIECES * PIECE)
+#define POOL_SIZE (UINT64_C(1) << 30)
+#define BLOCKS	  4096
+#define PAIRS	  500
+
+/* Ends the program: nothing here can fail but by a bug. */
+static void must(int error)
+{
+	if (error) {
+		fprintf(stderr, "count: unexpected error %d\n", error);
+		exit(1);
+	}
+}
+
+/* --- the pool --- */
+
+static struct amph_pool pool;
+static struct amph_pool_block blocks[BLOCKS];
+static uint32_t kept[BLOCKS];
+
+static void open_pool(void)
+{
+	must(amph_pool_init(&pool, POOL_SIZE, 64, blocks, BLOCKS));
+}
+
+static void pool_once(uint64_t size, uint64_t alignment)
+{
+	uint64_t offset;
+	uint32_t handle;
+
+	must(amph_pool_allocate(&pool, size, alignment, &offset, &handle));
+	must(amph_pool_free(&pool, handle));
+}
+
+/* As in a steady exchange: the same sizes come and go, and their neighbours are taken. */
+__attribute__((noinline)) void count_pool_steady(void);
+void count_pool_steady(void)
+{
+	for (int i = 0; i < TIMES; i++)
+		pool_once(PIECE, 0);
+}
+
+/* The same in a pool that is one free block: it is cut and joined each time. */
+__attribute__((noinline)) void count_pool_split(void);
+void count_pool_split(void)
+{
+	for (int i = 0; i < TIMES; i++)
+		pool_once(PIECE, 0);
+}
+
+__attribute__((noinline)) void count_one_pool_random(uint64_t size, uint32_t *handle);
+void count_one_pool_random(uint64_t size, uint32_t *handle)
+{
+	uint64_t offset;
+
+	must(amph_pool_free(&pool, *handle));
+	must(amph_pool_allocate(&pool, size, 0, &offset, handle));
+}
+
+/* Many sizes, taken and freed in any order. */
+static void pool_random(void)
+{
+	uint64_t seed = 88172645463325252, offset;
+
+	open_pool();
+	for (int i = 0; i < 256; i++)
+		must(amph_pool_allocate(&pool, 4096, 0, &offset, &kept[i]));
+	for (int i = 0; i < PAIRS; i++) {
+		seed ^= seed << 13;
+		seed ^= seed >> 7;
+		seed ^= seed << 17;
+		count_one_pool_random(1 + (seed >> 20) % (1 << 20), &kept[seed % 256]);
+	}
+}
+
+__attribute__((noinline)) void count_one_pool_adversary(uint64_t size, uint64_t alignment);
+void count_one_pool_adversary(uint64_t size, uint64_t alignment)
+{
+	pool_once(size, alignment);
+}
+
+/*
+ * The lists are filled with blocks that are nearly what is asked for: each look is in vain until the
+ * last, a block that is cut on both sides, and joined with both afterwards.
+ */
+static void pool_adversary(void)
+{
+	uint64_t offset;
+	uint32_t count = 0;
+
+	open_pool();
+	for (uint32_t i = 0; i < 1024; i++) {
+		/* 65 to 71 granules are one list: those of 65 are too small for 71 */
+		must(amph_pool_allocate(&pool, i % 2 ? 64 : 65 * 64, 0, &offset, &kept[count]));
+		count++;
+	}
+	for (uint32_t i = 0; i < count; i += 2)
+		must(amph_pool_free(&pool, kept[i]));
+	for (uint64_t i = 0; i < PAIRS; i++)
+		count_one_pool_adversary((66 + i % 6) * 64, UINT64_C(64) << i % 12);
+}
+
+static void pools(void)
+{
+	uint64_t offset;
+
+	open_pool();
+	for (int i = 0; i < CALLS; i++)
+		count_pool_split();
+	/* a hole of just that size */
+	for (int i = 0; i < 3; i++)
+		must(amph_pool_allocate(&pool, PIECE, 0, &offset, &kept[i]));
+	must(amph_pool_free(&pool, kept[1]));
+	for (int i = 0; i < CALLS; i++)
+		count_pool_steady();
+	pool_random();
+	pool_adversary();
+}
+
+/* --- ownership --- */
+
+static struct amph_shm shm;
+static struct amph_attachment attachment;
+
+static int attach(struct amph_target *target, struct amph_attachment *to)
+{
+	(void)target;
+	to->segments[0] = (struct amph_segment){.length = to->shm->size};
+	to->segment_count = 1;
+	return 0;
+}
+
+static void detach(struct amph_target *target, struct amph_attachment *from)
+{
+	(void)target;
+	(void)from;
+}
+
+static void exchange(uint64_t offset, uint64_t length)
+{
+	must(amph_shm_sync_for_device(&attachment, offset, length, false));
+	must(amph_shm_sync_for_cpu(&attachment, offset, length));
+}
+
+/* Given and taken back. */
+__attribute__((noinline)) void count_sync_whole(void);
+void count_sync_whole(void)
+{
+	for (int i = 0; i < TIMES; i++)
+		exchange(0, SIZE);
+}
+
+/* A piece at a time, one after the other. */
+__attribute__((noinline)) void count_sync_pieces_one_by_one(void);
+void count_sync_pieces_one_by_one(void)
+{
+	for (int i = 0; i < TIMES; i++)
+		exchange((uint64_t)(i % PIECES) * PIECE, PIECE);
+}
+
+/* All pieces given in order, and then all taken back in order. */
+__attribute__((noinline)) void count_sync_pieces_stream(void);
+void count_sync_pieces_stream(void)
+{
+	for (int round = 0; round < TIMES / PIECES; round++) {
+		for (uint64_t i = 0; i < PIECES; i++)
+			must(amph_shm_sync_for_device(&attachment, i * PIECE, PIECE, false));
+		for (uint64_t i = 0; i < PIECES; i++)
+			must(amph_shm_sync_for_cpu(&attachment, i * PIECE, PIECE));
+	}
+}
+
+/* Shared for reading and taken back: never the quick way. */
+__attribute__((noinline)) void count_sync_reading(void);
+void count_sync_reading(void)
+{
+	for (int i = 0; i < TIMES; i++) {
+		must(amph_shm_sync_for_device(&attachment, 0, SIZE, true));
+		must(amph_shm_sync_for_cpu(&attachment, 0, SIZE));
+	}
+}
+
+__attribute__((noinline)) void count_check_access(void);
+void count_check_access(void)
+{
+	for (int i = 0; i < TIMES; i++)
+		must(amph_shm_check_access(&shm, PIECE, PIECE, true));
+}
+
+static void ownership(void)
+{
+	static const struct amph_target_ops ops = {.attach = attach, .detach = detach};
+	static struct amph_target target = {.name = "other", .ops = &ops, .coherent = true};
+	static struct amph_memory memory;
+	static struct amph_provider_pool provider;
+	static struct amph_range ranges[8];
+	static struct amph_segment segments[2];
+	const struct amph_shm_storage storage = {
+		.ranges = ranges, .range_max = 8, .segments = segments, .segment_max = 1};
+
+	open_pool();
+	must(amph_memory_init(&memory));
+	must(amph_provider_pool_init(&provider, "pool", &pool, NULL, 0));
+	must(amph_memory_add_provider(&memory, &provider.provider));
+	must(amph_shm_open(&memory, &shm, &storage, "pool:counted", SIZE, 0));
+	must(amph_shm_attach(&shm, &target, AMPH_DEVICE_READS_WRITES, AMPH_SYNC_MESSAGES,
+			     &attachment, &segments[1], 1));
+	for (int i = 0; i < CALLS; i++) {
+		count_sync_whole();
+		count_sync_pieces_one_by_one();
+		count_sync_pieces_stream();
+		count_sync_reading();
+		count_check_access();
+	}
+}
+
+/* --- RPMsg --- */
+
+static struct pair pair;
+static struct amph_rpmsg_endpoint ping, pong;
+
+static void answer(struct amph_rpmsg_endpoint *at, const void *data, uint32_t length,
+		   uint32_t source, void *argument)
+{
+	(void)argument;
+	must(amph_rpmsg_send_to(at, source, data, length, 0));
+}
+
+static void answered(struct amph_rpmsg_endpoint *at, const void *data, uint32_t length,
+		     uint32_t source, void *argument)
+{
+	(void)at;
+	(void)data;
+	(void)source;
+	(void)argument;
+	must(length != 16);
+}
+
+/* 16 bytes there and back: four ends in one process. */
+__attribute__((noinline)) void count_rpmsg_round_trip(void);
+void count_rpmsg_round_trip(void)
+{
+	static const char data[16];
+
+	for (int i = 0; i < TIMES; i++) {
+		must(amph_rpmsg_send(&ping, data, sizeof(data), 0));
+		must(amph_rpmsg_poll(&pair.peer.rpmsg) != 1);
+		must(amph_rpmsg_poll(&pair.main.rpmsg) != 1);
+	}
+}
+
+static void rpmsg(void)
+{
+	pair_open(&pair, 256, 512);
+	pair.main.config.name_service = pair.peer.config.name_service = false;
+	must(pair_start(&pair));
+	must(amph_rpmsg_endpoint_create(&pair.main.rpmsg, &ping, "ping", 100, 200, answered, NULL,
+					false, 0));
+	must(amph_rpmsg_endpoint_create(&pair.peer.rpmsg, &pong, "pong", 200, AMPH_RPMSG_ANY,
+					answer, NULL, false, 0));
+	/* once around the rings, so that every word has been written */
+	for (int i = 0; i < CALLS + 3; i++)
+		count_rpmsg_round_trip();
+	pair_close(&pair);
+}
+
+int main(void)
+{
+	pools();
+	ownership();
+	rpmsg();
+	return 0;
+}
