@@ -32,8 +32,11 @@ static void ask_line(struct floor *floor, uint32_t count)
 	struct floor_memory *memory = floor->memory;
 
 	while (count--) {
-		store(&memory->there.word, ++floor->line);
-		while (load(&memory->back.word) != floor->line)
+		uint32_t pair = ++floor->line % FLOOR_PAIRS;
+		const uint32_t *back = &memory->back[pair].word;
+
+		store(&memory->there[pair].word, floor->line);
+		while (load(back) != floor->line)
 			;
 	}
 }
@@ -43,10 +46,12 @@ static void answer_line(struct floor *floor, uint32_t count)
 	struct floor_memory *memory = floor->memory;
 
 	while (count--) {
-		floor->line++;
-		while (load(&memory->there.word) != floor->line)
+		uint32_t pair = ++floor->line % FLOOR_PAIRS;
+		const uint32_t *there = &memory->there[pair].word;
+
+		while (load(there) != floor->line)
 			;
-		store(&memory->back.word, floor->line);
+		store(&memory->back[pair].word, floor->line);
 	}
 }
 

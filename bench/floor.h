@@ -12,6 +12,12 @@
 
 #define FLOOR_SLOTS 256 /* of a stream */
 
+/*
+ * Pairs of lines of the cache line floor, used in turn: where a line lies in a shared cache makes it up to
+ * a quarter slower or faster than the next, and no real exchange is on one line only.
+ */
+#define FLOOR_PAIRS 64
+
 /* One cache line. */
 struct floor_line {
 	_Alignas(BENCH_LINE) uint32_t word;
@@ -20,7 +26,7 @@ struct floor_line {
 
 /* In memory that both processes share; one writer for each line. */
 struct floor_memory {
-	struct floor_line there, back;
+	struct floor_line there[FLOOR_PAIRS], back[FLOOR_PAIRS];
 	struct floor_line futex_there, futex_back;
 	struct floor_line credit;
 	struct floor_line slots[FLOOR_SLOTS];
