@@ -25,13 +25,13 @@ static int path_send(struct amph_session_path *path, const struct amph_share *sh
 
 	if (queue->state != AMPH_QUEUE_OPEN || share == path->share)
 		return -ENOTCONN;
-	if (!queue_has_room(queue)) {
+	if (!amph_queue_there(queue, QUEUE_FOR_ROOM)) {
 		int error = amph_queue_wait(queue, QUEUE_FOR_ROOM, deadline);
 
 		if (error)
 			return error;
 	}
-	queue_put(queue, share, offset, length, cookie, reading);
+	amph_queue_put(queue, share, offset, length, cookie, reading);
 	amph_queue_knock(queue, QUEUE_FOR_SLOT);
 	return 0;
 }
@@ -86,7 +86,7 @@ static int path_flush(struct amph_session_path *path, uint64_t deadline)
 }
 
 /* Is anything out by this queue, in either direction, or on its way in? */
-static bool is_busy(const struct amph_queue *queue)
+static bool is_busy(struct amph_queue *queue)
 {
 	const struct amph_session_config *config = &queue->session->config;
 
@@ -99,7 +99,7 @@ static bool is_busy(const struct amph_queue *queue)
 				       share->home ? share->attachment->bit : AMPH_HOLDER_CPU))
 			return true;
 	}
-	return queue_has_slot(queue);
+	return amph_queue_there(queue, QUEUE_FOR_SLOT);
 }
 
 int amph_queue_record(const struct amph_queue *queue, bool in_use)

@@ -37,6 +37,12 @@ COLD static int refuse_pass(struct amph_queue *queue, const struct amph_share *s
 			   share->pass.offset, share->pass.length);
 }
 
+void amph_queue_put(struct amph_queue *queue, const struct amph_share *share, uint64_t offset,
+		    uint64_t length, uint64_t cookie, bool reading)
+{
+	queue_put(queue, share, offset, length, cookie, reading);
+}
+
 /* Is it a share whose ranges go by this queue? */
 static bool is_queued(const struct amph_queue *queue, const struct amph_share *share)
 {
@@ -58,12 +64,12 @@ static int hand_over(struct amph_queue *queue, const struct amph_queue_entry *en
 	if (error)
 		amph_refuse_as(&queue->session->why, error, &share->shm->why);
 	else
-		queue_put(queue, share, entry->offset, entry->length, entry->cookie, reading);
+		amph_queue_put(queue, share, entry->offset, entry->length, entry->cookie, reading);
 	return error;
 }
 
 /* Rings for what was written from position `first` on. */
-static void knock(struct amph_queue *queue, uint32_t first)
+COLD static void knock(struct amph_queue *queue, uint32_t first)
 {
 	if (first != queue->produced && queue->state == AMPH_QUEUE_OPEN)
 		amph_queue_knock(queue, QUEUE_FOR_SLOT);
@@ -76,7 +82,7 @@ COLD static int send(struct amph_queue *queue, const struct amph_queue_entry *en
 	uint32_t first = queue->produced;
 
 	for (; !error && *sent < count; *sent += !error) {
-		if (!queue_has_room(queue)) {
+		if (!amph_queue_there(queue, QUEUE_FOR_ROOM)) {
 			/* who makes room may sleep until it hears of what is there */
 			knock(queue, first);
 			first = queue->produced;

@@ -128,7 +128,10 @@ static inline bool queue_has_room(struct amph_queue *queue)
 	return queue->produced - taken <= queue->mask;
 }
 
-/* Writes a descriptor; there is room. The bytes it speaks of have been cleaned before. */
+/*
+ * Writes a descriptor; there is room. The bytes it speaks of have been cleaned before. For the quick way;
+ * others call amph_queue_put(), which is the same.
+ */
 static inline void queue_put(struct amph_queue *queue, const struct amph_share *share,
 			     uint64_t offset, uint64_t length, uint64_t cookie, bool reading)
 {
@@ -146,6 +149,9 @@ static inline void queue_put(struct amph_queue *queue, const struct amph_share *
 	/* release: pairs with the acquire in queue_has_slot() */
 	queue_store(queue, &slot->sequence, queue->produced);
 }
+
+void amph_queue_put(struct amph_queue *queue, const struct amph_share *share, uint64_t offset,
+		    uint64_t length, uint64_t cookie, bool reading);
 
 #define QUEUE_LOOKS 1024u /* of a wait, between two looks at the clock */
 
