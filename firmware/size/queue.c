@@ -19,7 +19,7 @@ void image_main(void)
 	if (size_start())
 		return;
 	/* a session after the other, until one can't begin */
-	while (amph_session_init(&session, &size_config) == 0 &&
+	while (amph_session_init_peer(&session, &size_config) == 0 &&
 	       amph_queue_expect(&queue, &session, &queue_config) == 0) {
 		amph_session_open(&session, 0);
 		while (session.state != AMPH_SESSION_CLOSED && session.state != AMPH_SESSION_LOST) {

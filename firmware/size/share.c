@@ -23,7 +23,7 @@ void image_main(void)
 		return;
 	size_config.events = &events;
 	/* a session after the other, until one can't begin */
-	while (amph_session_init(&session, &size_config) == 0) {
+	while (amph_session_init_peer(&session, &size_config) == 0) {
 		amph_session_open(&session, 0);
 		while (session.state != AMPH_SESSION_CLOSED && session.state != AMPH_SESSION_LOST)
 			amph_session_poll(&session, amph_deadline(SIZE_TIMEOUT_MS));

@@ -111,36 +111,39 @@ struct amph_share_pass {
 	uint64_t cookie;
 };
 
-/* One buffer in a session. home: this side opened it; else it was offered to this side. */
+/*
+ * One buffer in a session. home: this side opened it; else it was offered to this side.
+ * What is used most comes first, where small processors reach it by short instructions.
+ */
 struct amph_share {
 	enum amph_share_state state;
 	bool home;
+	bool accepted; /* while releasing: it was before */
 	enum amph_sync_method method; /* how gives and returns are told */
 	uint32_t handle; /* on the wire; chosen by the home side, not 0 */
 	uint32_t generation; /* of the handle */
-	int error; /* why it was refused: -errno */
 	struct amph_attachment *attachment; /* home: to the peer. importer: to the home */
 	struct amph_shm *shm;
-	void *user; /* the application's */
-	uint32_t request; /* the request that it answers, or 0 */
-	bool accepted; /* while releasing: it was before */
-	/* home only */
-	struct amph_share_pass pass;
-	uint64_t granted_size; /* bytes of the quota */
-	/* importer only: storage for what was offered */
-	struct amph_shm import_shm;
-	struct amph_attachment import_attachment;
-	struct amph_segment *segments; /* this side's device addresses; lent at init */
-	struct amph_range *ranges;
-	uint32_t segments_expected, segments_received;
 	uint64_t size; /* bytes */
-	uint64_t size_received; /* bytes of the segments so far */
 	uint32_t flags; /* AMPH_SHM_* */
 	uint32_t direction; /* AMPH_DEVICE_*: what this side may do */
 	uint32_t granule;
-	intptr_t fd; /* what came with the offer, until the window hook has it; else -1 */
-	char name[AMPH_NAME_MAX];
+	uint32_t request; /* the request that it answers, or 0 */
+	int error; /* why it was refused: -errno */
 	void *va; /* NULL: not mapped, or not in one piece */
+	void *user; /* the application's */
+	/* importer only: what was offered, and storage for it */
+	intptr_t fd; /* what came with the offer, until the window hook has it; else -1 */
+	struct amph_segment *segments; /* this side's device addresses; lent at init */
+	struct amph_range *ranges;
+	uint32_t segments_expected, segments_received;
+	uint64_t size_received; /* bytes of the segments so far */
+	char name[AMPH_NAME_MAX];
+	struct amph_shm import_shm;
+	struct amph_attachment import_attachment;
+	/* home only */
+	struct amph_share_pass pass;
+	uint64_t granted_size; /* bytes of the quota */
 };
 
 /* What a peer asks for, or is granted. */
@@ -207,25 +210,25 @@ struct amph_session_windows {
 
 struct amph_session_config {
 	enum amph_session_role role;
+	bool handles; /* offers carry the buffer's fd: the target is a process, the channel a socket */
 	struct amph_channel *channel;
-	struct amph_memory *memory;
-	struct amph_target *target; /* who the other side is: what home buffers are attached to */
-	uint64_t nonce; /* main: random, never 0. peer: its boot count or clock */
+	const struct amph_session_events *events;
 	struct amph_share *shares; /* slots for all buffers of the session, both directions */
 	uint32_t share_max;
+	struct amph_memory *memory;
+	struct amph_target *target; /* who the other side is: what home buffers are attached to */
+	uint32_t heartbeat_ms; /* sends this often; the peer is lost after four of its own silent */
 	struct amph_segment *segments; /* import storage: segments_per_share for each slot */
 	uint32_t segments_per_share;
 	struct amph_range *ranges; /* import storage: ranges_per_share for each slot */
 	uint32_t ranges_per_share;
 	struct amph_session_windows windows;
-	const struct amph_session_events *events;
-	uint32_t heartbeat_ms; /* sends this often; the peer is lost after four of its own silent */
-	uint64_t quota; /* bytes that the peer's requests may hold at once; 0: none */
-	bool handles; /* offers carry the buffer's fd: the target is a process, the channel a socket */
 	/* imports: what the home's side is like for the CPU's caches */
 	const struct amph_cache_ops *cache;
 	/* this side's largest line, told to the peer; 0 or 1: coherent, and -EINVAL with `cache` */
 	uint32_t cache_line;
+	uint64_t nonce; /* main: random, never 0. peer: its boot count or clock */
+	uint64_t quota; /* bytes that the peer's requests may hold at once; 0: none */
 	void *user;
 };
 
@@ -236,35 +239,45 @@ struct amph_session_pending {
 };
 
 struct wire_message;
+struct amph_session_main;
+
+/* Takes a received message, and may answer in its place. Returns the reason to refuse it, 0 for none. */
+typedef uint32_t (*amph_session_receiver)(struct amph_session *session,
+					  struct wire_message *message);
 
 struct amph_session {
-	struct amph_session_config config;
 	enum amph_session_state state;
+	bool polling, closing;
 	int error; /* what ended it: -errno, 0 after an orderly close */
-	struct amph_why why;
-	struct amph_target home; /* the other side as the home of imports */
 	uint64_t epoch, peer_epoch;
-	uint32_t version;
-	uint32_t sent, received; /* sequence numbers */
-	uint32_t next_generation, next_request;
-	uint32_t next_slot; /* all before it are taken */
-	uint32_t peer_cache_line, peer_heartbeat_ms;
-	uint32_t fork_generation; /* of the process that initialised it */
 	uint64_t heard, beat; /* times of the last message in and out */
 	uint64_t answer_left; /* nanoseconds that answers may still wait for room */
-	uint64_t granted_size; /* bytes of the quota in use, reserved ones included */
-	uint32_t message_max; /* bytes that both sides and the channel can take */
-	struct amph_session_pending asked[AMPH_SESSION_REQUESTS]; /* by this side */
-	struct amph_session_pending wanted[AMPH_SESSION_REQUESTS]; /* by the peer */
-	bool polling, closing;
+	uint32_t sent, received; /* sequence numbers */
+	uint32_t version;
+	uint32_t peer_cache_line, peer_heartbeat_ms;
 	struct amph_session_path *path; /* NULL: hand-offs are messages */
-	/* set by amph_session_offer(), so that who never offers does not link the home's part */
-	void (*home_receive)(struct amph_session *session, const struct wire_message *message);
+	/* each set by the call that makes it possible, so that who never calls it does not link it */
+	const struct amph_session_main *main; /* amph_session_init(), in the main's role */
+	amph_session_receiver requested; /* amph_session_init() */
+	amph_session_receiver home_receive; /* amph_session_offer() */
+	/* amph_session_request(): was it asked, and not answered yet? */
+	bool (*answered)(struct amph_session *session, uint32_t request, struct amph_share *share,
+			 int error);
+	struct amph_session_config config;
+	struct amph_target home; /* the other side as the home of imports */
+	struct amph_why why;
 	struct {
 		uint64_t received; /* messages, refused ones included */
 		uint64_t rejected; /* of them, refused */
 		uint64_t stale; /* of those, stamped for or by another life */
 	} count;
+	uint32_t message_max; /* bytes that both sides and the channel can take */
+	uint32_t next_generation, next_request;
+	uint32_t next_slot; /* all before it are taken */
+	uint32_t fork_generation; /* of the process that initialised it */
+	uint64_t granted_size; /* bytes of the quota in use, reserved ones included */
+	struct amph_session_pending asked[AMPH_SESSION_REQUESTS]; /* by this side */
+	struct amph_session_pending wanted[AMPH_SESSION_REQUESTS]; /* by the peer */
 };
 
 /*
@@ -280,6 +293,20 @@ static inline int amph_session_init(struct amph_session *session,
 				    const struct amph_session_config *config)
 {
 	return amph_session_init_checked(session, config, AMPH_ABI, (uint32_t)sizeof(*session));
+}
+
+/*
+ * The same for firmware that is the peer, whatever config->role says, and has nothing to grant: every
+ * request of the other side is refused, and `requested` is never called. Links less.
+ */
+int amph_session_init_peer_checked(struct amph_session *session,
+				   const struct amph_session_config *config, uint32_t abi,
+				   uint32_t size);
+static inline int amph_session_init_peer(struct amph_session *session,
+					 const struct amph_session_config *config)
+{
+	return amph_session_init_peer_checked(session, config, AMPH_ABI,
+					      (uint32_t)sizeof(*session));
 }
 
 /* Main: greets and waits until the session is open. Peer: waits for the greeting. 0, -ETIMEDOUT, ... */

@@ -67,7 +67,8 @@ static int give(struct amph_queue *queue, uint32_t slots, uint32_t stride, uint6
 	amph_session_fill_handoff(&message, share, 0, share->size, (uint64_t)stride << 32 | slots,
 				  false);
 	message.body.handoff.flags = WIRE_HANDOFF_QUEUE;
-	error = amph_session_send(queue->session, &message, WIRE_GIVE, 0, -1, deadline);
+	message.header.type = WIRE_GIVE;
+	error = amph_session_send(queue->session, &message.header, deadline);
 	if (error)
 		amph_queue_record(queue, false);
 	return error;

@@ -7,43 +7,51 @@
  *     HELLO (from M, to 0)   ->
  *                            <-  WELCOME (from P, to M)    main: open
  *     READY (from M, to P)   ->                            peer: open
+ *
+ * Here is what both sides do, and the peer's half; greet_main.c is the main's.
  */
 #include <amphora/time.h>
 
 #include "share/internal.h"
 
-#define HELLO_AGAIN_MS 100
+#define LOOK_MS 100
 
-static void fill_hello(const struct amph_session *session, struct wire_message *message,
-		       uint16_t version_min, uint16_t version_max)
+/* The longest message that this side can take. */
+static uint32_t own_message_max(const struct amph_session *session)
+{
+	uint32_t message_max = session->config.channel->message_max;
+
+	return message_max < WIRE_MESSAGE_MAX ? message_max : WIRE_MESSAGE_MAX;
+}
+
+void amph_session_fill_hello(const struct amph_session *session, struct wire_message *message,
+			     uint32_t version_min, uint32_t version_max)
 {
 	const struct amph_session_config *config = &session->config;
-	uint32_t message_max = config->channel->message_max;
 
 	message->body.hello = (struct wire_hello){
-		.version_min = version_min,
-		.version_max = version_max,
+		.version_min = (uint16_t)version_min,
+		.version_max = (uint16_t)version_max,
 		.cache_line = config->cache_line ? config->cache_line : 1,
 		.heartbeat_ms = config->heartbeat_ms,
-		.message_max = message_max < WIRE_MESSAGE_MAX ? message_max : WIRE_MESSAGE_MAX,
+		.message_max = own_message_max(session),
 	};
 }
 
-static void learn(struct amph_session *session, const struct wire_message *message)
+void amph_session_learn(struct amph_session *session, const struct wire_message *message)
 {
 	const struct wire_hello *hello = &message->body.hello;
-	uint32_t message_max = session->config.channel->message_max;
 
 	session->peer_epoch = message->header.from;
 	session->peer_cache_line = hello->cache_line;
 	session->peer_heartbeat_ms = hello->heartbeat_ms;
-	session->message_max = message_max < WIRE_MESSAGE_MAX ? message_max : WIRE_MESSAGE_MAX;
+	session->message_max = own_message_max(session);
 	if (hello->message_max < session->message_max)
 		session->message_max = hello->message_max;
 	session->home.cache_line = hello->cache_line;
 }
 
-static void opened(struct amph_session *session)
+void amph_session_opened(struct amph_session *session)
 {
 	struct amph_target *target = session->config.target;
 
@@ -56,115 +64,83 @@ static void opened(struct amph_session *session)
 		target->cache_line = session->peer_cache_line;
 }
 
-static void receive_hello(struct amph_session *session, const struct wire_message *message)
+void amph_session_started_anew(struct amph_session *session)
+{
+	session->count.stale++;
+	amph_session_fail(session, -ECONNRESET, "the other side started anew");
+}
+
+static enum wire_reason receive_hello(struct amph_session *session, struct wire_message *message)
 {
 	const struct wire_hello *hello = &message->body.hello;
-	struct wire_message answer;
 	uint32_t version = hello->version_max < WIRE_VERSION_MAX ? hello->version_max
 								 : WIRE_VERSION_MAX;
 
-	if (!message->header.from || message->header.to) {
-		amph_session_reject(session, message, WIRE_INVALID);
-		return;
-	}
-	if (version < hello->version_min || version < WIRE_VERSION_MIN) {
-		amph_session_reject(session, message, WIRE_VERSION);
-		return;
-	}
-	learn(session, message);
+	if (!message->header.from || message->header.to)
+		return WIRE_INVALID;
+	if (version < hello->version_min || version < WIRE_VERSION_MIN)
+		return WIRE_VERSION;
+	amph_session_learn(session, message);
 	session->version = version;
-	fill_hello(session, &answer, (uint16_t)version, (uint16_t)version);
-	amph_session_answer(session, &answer, WIRE_WELCOME);
+	amph_session_fill_hello(session, message, version, version);
+	message->header.type = WIRE_WELCOME;
+	amph_session_answer(session, &message->header);
+	return WIRE_OK;
 }
 
-static void receive_welcome(struct amph_session *session, const struct wire_message *message)
+/* What the main says before the session is open. */
+static enum wire_reason receive_from_main(struct amph_session *session,
+					  struct wire_message *message)
 {
-	const struct wire_hello *hello = &message->body.hello;
-	struct wire_message answer;
-
-	if (!message->header.from || hello->version_min != hello->version_max ||
-	    hello->version_min < WIRE_VERSION_MIN || hello->version_min > WIRE_VERSION_MAX) {
-		amph_session_reject(session, message, WIRE_VERSION);
-		amph_session_fail(session, -EPROTO, "the peer chose a version of its own");
-		return;
-	}
-	learn(session, message);
-	session->version = hello->version_min;
-	amph_session_answer(session, &answer, WIRE_READY);
-	if (session->state == AMPH_SESSION_GREETING)
-		opened(session);
+	if (message->header.type == WIRE_HELLO)
+		return receive_hello(session, message);
+	if (message->header.type != WIRE_READY || !session->peer_epoch ||
+	    message->header.from != session->peer_epoch)
+		return WIRE_STATE;
+	amph_session_opened(session);
+	return WIRE_OK;
 }
 
 /* The session is open, but the other side greets. */
-static void greet_again(struct amph_session *session, const struct wire_message *message)
+static enum wire_reason greet_again(struct amph_session *session,
+				    const struct wire_message *message)
 {
 	if (message->header.from == session->peer_epoch)
-		return; /* a greeting that was sent twice */
-	if (message->header.type == WIRE_HELLO ? !message->header.to
-					       : message->header.to == session->epoch) {
-		session->count.stale++;
-		amph_session_fail(session, -ECONNRESET, "the other side started anew");
-	} else {
-		session->count.stale++;
-		amph_session_reject(session, message, WIRE_STALE);
-	}
+		return WIRE_OK; /* a greeting that was sent twice */
+	if (message->header.to != (message->header.type == WIRE_HELLO ? 0 : session->epoch))
+		return WIRE_STALE;
+	amph_session_started_anew(session);
+	return WIRE_OK;
 }
 
-void amph_session_greet(struct amph_session *session, const struct wire_message *message,
-			uint32_t length)
+uint32_t amph_session_greet(struct amph_session *session, struct wire_message *message,
+			    uint32_t length)
 {
-	bool main = session->config.role == AMPH_SESSION_MAIN;
-	bool to_me = message->header.to == session->epoch;
 	enum wire_reason reason;
 
-	if (session->state != AMPH_SESSION_GREETING) {
-		greet_again(session, message);
-		return;
-	}
+	if (session->state != AMPH_SESSION_GREETING)
+		return greet_again(session, message);
 	/* who greets or refuses a greeting echoes this life's nonce, but for the first hello */
-	if (!to_me && !(message->header.type == WIRE_HELLO && !main)) {
-		session->count.stale++;
-		amph_session_reject(session, message, WIRE_STALE);
-		return;
-	}
+	if (message->header.to != session->epoch &&
+	    (message->header.type != WIRE_HELLO || session->main))
+		return WIRE_STALE;
 	reason = amph_wire_check(message, length);
-	if (reason) {
-		amph_session_reject(session, message, reason);
-		return;
-	}
-	if (message->header.type == WIRE_HELLO && !main)
-		receive_hello(session, message);
-	else if (message->header.type == WIRE_WELCOME && main)
-		receive_welcome(session, message);
-	else if (message->header.type == WIRE_READY && !main && session->peer_epoch &&
-		 message->header.from == session->peer_epoch)
-		opened(session);
-	else if (message->header.type == WIRE_REJECT && main)
-		amph_session_fail(session, amph_wire_error(message->body.reject.reason),
-				  "the peer refused the greeting");
-	else
-		amph_session_reject(session, message, WIRE_STATE);
+	if (reason)
+		return reason;
+	return session->main ? session->main->receive(session, message)
+			     : receive_from_main(session, message);
 }
 
 int amph_session_open(struct amph_session *session, uint64_t deadline)
 {
-	bool main = session->config.role == AMPH_SESSION_MAIN;
-
 	if (amph_session_forked(session))
 		return -EPERM;
 	if (session->state == AMPH_SESSION_IDLE)
 		session->state = AMPH_SESSION_GREETING;
-	if (session->state != AMPH_SESSION_GREETING)
-		return session->state == AMPH_SESSION_OPEN ? 0 : amph_session_usable(session);
-	for (;;) {
-		uint64_t again = amph_deadline(HELLO_AGAIN_MS);
-		struct wire_message hello;
-		int error = 0;
+	while (session->state == AMPH_SESSION_GREETING) {
+		uint64_t again = amph_deadline(LOOK_MS);
+		int error = session->main ? session->main->hello(session, deadline) : 0;
 
-		if (main) {
-			fill_hello(session, &hello, WIRE_VERSION_MIN, WIRE_VERSION_MAX);
-			error = amph_session_send(session, &hello, WIRE_HELLO, 0, -1, deadline);
-		}
 		/* an RPMsg endpoint may not know its other end yet */
 		if (error && error != -ENOTCONN)
 			return error;
@@ -173,10 +149,11 @@ int amph_session_open(struct amph_session *session, uint64_t deadline)
 							  deadline < again ? deadline : again);
 		} while (error > 0 && session->state == AMPH_SESSION_GREETING);
 		if (session->state == AMPH_SESSION_OPEN)
-			return 0;
+			break;
 		if (error != -ETIMEDOUT)
 			return error < 0 ? error : amph_session_usable(session);
 		if (amph_time_now() >= deadline)
 			return -ETIMEDOUT;
 	}
+	return amph_session_usable(session);
 }

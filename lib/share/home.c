@@ -115,8 +115,9 @@ static int send_offer(struct amph_session *session, struct amph_share *share, ui
 	sent = copy_segments(message.body.offer.segments, attachment, 0,
 			     room_for(session, WIRE_OFFER));
 	message.body.offer.count = sent;
-	error = amph_session_send(session, &message, WIRE_OFFER, sent,
-				  session->config.handles ? share->shm->handle : -1, deadline);
+	message.header.type = WIRE_OFFER;
+	error = amph_session_send_segments(session, &message.header, deadline, sent,
+					   session->config.handles ? share->shm->handle : -1);
 	if (error)
 		return error;
 	while (sent < attachment->segment_count) {
@@ -129,8 +130,9 @@ static int send_offer(struct amph_session *session, struct amph_share *share, ui
 							    attachment, sent,
 							    room_for(session, WIRE_SEGMENTS));
 		sent += message.body.segments.count;
-		error = amph_session_send(session, &message, WIRE_SEGMENTS,
-					  message.body.segments.count, -1, deadline);
+		message.header.type = WIRE_SEGMENTS;
+		error = amph_session_send_segments(session, &message.header, deadline,
+						   message.body.segments.count, -1);
 		if (error) {
 			amph_session_fail(session, error, "half of an offer could not be sent");
 			return error;
@@ -139,7 +141,7 @@ static int send_offer(struct amph_session *session, struct amph_share *share, ui
 	return 0;
 }
 
-static void home_receive(struct amph_session *session, const struct wire_message *message);
+static uint32_t home_receive(struct amph_session *session, struct wire_message *message);
 
 int amph_session_offer(struct amph_session *session, struct amph_attachment *attachment,
 		       uint32_t request, uint64_t deadline, struct amph_share **share)
@@ -225,8 +227,8 @@ int amph_session_give(struct amph_session *session, struct amph_share *share, ui
 
 /* --- what the other side says --- */
 
-static void receive_answer(struct amph_session *session, struct amph_share *share,
-			   const struct wire_message *message)
+static enum wire_reason receive_answer(struct amph_session *session, struct amph_share *share,
+				       const struct wire_message *message)
 {
 	const struct amph_session_events *events = session->config.events;
 	bool accepted = message->header.type == WIRE_ACCEPT;
@@ -237,86 +239,74 @@ static void receive_answer(struct amph_session *session, struct amph_share *shar
 			share->accepted = true;
 		else
 			amph_session_end_share(session, share, AMPH_SHARE_RELEASED, 0);
-		return;
+		return WIRE_OK;
 	}
-	if (share->state != AMPH_SHARE_OFFERED) {
-		amph_session_reject(session, message, WIRE_STATE);
-		return;
-	}
+	if (share->state != AMPH_SHARE_OFFERED)
+		return WIRE_STATE;
 	if (!accepted) {
 		amph_session_end_share(session, share, AMPH_SHARE_REFUSED,
 				       amph_wire_error(message->body.answer.reason));
-		return;
+		return WIRE_OK;
 	}
 	share->state = AMPH_SHARE_ACCEPTED;
 	share->accepted = true;
 	share->error = 0;
 	if (events && events->answered)
 		events->answered(session, share);
+	return WIRE_OK;
 }
 
-static void receive_return(struct amph_session *session, struct amph_share *share,
-			   const struct wire_message *message)
+static enum wire_reason receive_return(struct amph_session *session, struct amph_share *share,
+				       const struct wire_handoff *handoff)
 {
-	const struct wire_handoff *handoff = &message->body.handoff;
 	const struct amph_session_events *events = session->config.events;
 	int error = 0;
 
 	/* what goes by the queue is ordered there */
-	if (share->state != AMPH_SHARE_ACCEPTED || share->method != AMPH_SYNC_MESSAGES) {
-		amph_session_reject(session, message, WIRE_STATE);
-		return;
-	}
-	if (handoff->direction != share->direction) {
-		amph_session_reject(session, message, WIRE_INVALID);
-		return;
-	}
+	if (share->state != AMPH_SHARE_ACCEPTED || share->method != AMPH_SYNC_MESSAGES)
+		return WIRE_STATE;
+	if (handoff->direction != share->direction)
+		return WIRE_INVALID;
 	if (share->pass.returned) {
 		error = share->pass.returned(session, share, handoff->offset, handoff->length);
 		if (error == 0)
-			return; /* it went on */
+			return WIRE_OK; /* it went on */
 		if (error == -EALREADY)
 			error = 0; /* not part of the pass */
 	}
 	if (!error)
 		error = amph_shm_sync_for_cpu(share->attachment, handoff->offset, handoff->length);
-	if (error)
-		amph_session_reject(session, message, amph_wire_reason(error));
-	else if (events && events->taken)
+	if (!error && events && events->taken)
 		events->taken(session, share, handoff->offset, handoff->length, false,
 			      handoff->cookie);
+	return amph_wire_reason(error);
 }
 
-static void receive_release(struct amph_session *session, struct amph_share *share,
-			    const struct wire_message *message)
+static enum wire_reason receive_release(struct amph_session *session, struct amph_share *share,
+					struct wire_message *message)
 {
-	struct amph_share named = {
-		.handle = share->handle, .generation = share->generation, .home = true};
-
 	if (share->state == AMPH_SHARE_OFFERED ||
-	    (share->state == AMPH_SHARE_RELEASING && !share->accepted)) {
-		amph_session_reject(session, message, WIRE_STATE);
-		return;
-	}
+	    (share->state == AMPH_SHARE_RELEASING && !share->accepted))
+		return WIRE_STATE;
 	if ((amph_session_is_path(session, share) && share->state == AMPH_SHARE_ACCEPTED &&
 	     session->path->ops->close(session->path, true)) ||
-	    amph_session_holds(share->shm, share->attachment->bit)) {
-		amph_session_reject(session, message, WIRE_BUSY);
-		return;
-	}
-	amph_session_answer_share(session, &named, WIRE_RELEASED, WIRE_OK);
+	    amph_session_holds(share->shm, share->attachment->bit))
+		return WIRE_BUSY;
+	message->header.type = WIRE_RELEASED;
+	message->body.answer.flags = WIRE_SHARE_HOME;
+	amph_session_answer(session, &message->header);
 	/* when both releases have crossed, the other's answer to ours is on its way */
 	if (session->state == AMPH_SESSION_OPEN && share->state == AMPH_SHARE_ACCEPTED)
 		amph_session_end_share(session, share, AMPH_SHARE_RELEASED, 0);
+	return WIRE_OK;
 }
 
-static void receive_released(struct amph_session *session, struct amph_share *share,
-			     const struct wire_message *message)
+static enum wire_reason receive_released(struct amph_session *session, struct amph_share *share)
 {
 	if (share->state != AMPH_SHARE_RELEASING)
-		amph_session_reject(session, message, WIRE_STATE);
-	else
-		amph_session_end_share(session, share, AMPH_SHARE_RELEASED, 0);
+		return WIRE_STATE;
+	amph_session_end_share(session, share, AMPH_SHARE_RELEASED, 0);
+	return WIRE_OK;
 }
 
 static void receive_rejected(struct amph_session *session, struct amph_share *share,
@@ -362,7 +352,7 @@ static void receive_rejected(struct amph_session *session, struct amph_share *sh
 		events->undone(session, share, reject->offset, reject->length, error);
 }
 
-static void home_receive(struct amph_session *session, const struct wire_message *message)
+static uint32_t home_receive(struct amph_session *session, struct wire_message *message)
 {
 	bool rejected = message->header.type == WIRE_REJECT;
 	const struct wire_reject *reject = &message->body.reject;
@@ -371,26 +361,20 @@ static void home_receive(struct amph_session *session, const struct wire_message
 		session, true, rejected ? reject->handle : message->body.answer.handle,
 		rejected ? reject->generation : message->body.answer.generation);
 
-	if (!share) {
-		amph_session_reject(session, message, WIRE_NOT_FOUND);
-		return;
-	}
+	if (!share)
+		return WIRE_NOT_FOUND;
 	switch (message->header.type) {
 	case WIRE_ACCEPT:
 	case WIRE_REFUSE:
-		receive_answer(session, share, message);
-		break;
+		return receive_answer(session, share, message);
 	case WIRE_RETURN:
-		receive_return(session, share, message);
-		break;
+		return receive_return(session, share, &message->body.handoff);
 	case WIRE_RELEASE:
-		receive_release(session, share, message);
-		break;
+		return receive_release(session, share, message);
 	case WIRE_RELEASED:
-		receive_released(session, share, message);
-		break;
+		return receive_released(session, share);
 	default:
 		receive_rejected(session, share, reject);
-		break;
+		return WIRE_OK;
 	}
 }

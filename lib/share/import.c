@@ -8,18 +8,22 @@
 
 #include "share/internal.h"
 
-/* The other side's answer to an offer is settled: free the slot and say why. */
-static void refuse(struct amph_session *session, struct amph_share *share, int error)
+/* Refuses an offer, or the rest of one, in its place. */
+static void refuse(struct amph_session *session, struct wire_message *message, uint32_t request,
+		   int error)
 {
-	uint32_t request = share->request;
+	amph_session_answer_share(session, message, WIRE_REFUSE, amph_wire_reason(error));
+	if (session->state == AMPH_SESSION_OPEN)
+		amph_request_answered(session, request, NULL, error);
+}
 
-	amph_session_answer_share(session, share, WIRE_REFUSE, amph_wire_reason(error));
-	if (session->state != AMPH_SESSION_OPEN)
-		return;
+/* The same when it has a slot already. */
+static void drop(struct amph_session *session, struct amph_share *share,
+		 struct wire_message *message, int error)
+{
 	amph_session_free_share(session, share);
 	share->error = error;
-	if (request)
-		amph_request_answered(session, request, NULL, error);
+	refuse(session, message, share->request, error);
 }
 
 /* Maps and imports a complete offer. On error nothing is mapped. */
@@ -67,7 +71,8 @@ static int import_buffer(struct amph_session *session, struct amph_share *share)
 	return 0;
 }
 
-static void complete(struct amph_session *session, struct amph_share *share)
+static void complete(struct amph_session *session, struct amph_share *share,
+		     struct wire_message *message)
 {
 	const struct amph_session_events *events = session->config.events;
 	uint32_t handle = share->handle;
@@ -82,30 +87,31 @@ static void complete(struct amph_session *session, struct amph_share *share)
 	    share->handle != handle)
 		return;
 	if (error) {
-		refuse(session, share, error < 0 ? error : -EPERM);
+		drop(session, share, message, error < 0 ? error : -EPERM);
 		return;
 	}
 	share->state = AMPH_SHARE_ACCEPTED;
-	amph_session_answer_share(session, share, WIRE_ACCEPT, WIRE_OK);
-	if (share->state == AMPH_SHARE_ACCEPTED && share->request)
+	amph_session_answer_share(session, message, WIRE_ACCEPT, WIRE_OK);
+	if (share->state == AMPH_SHARE_ACCEPTED)
 		amph_request_answered(session, share->request, share, 0);
 }
 
 static void add_segments(struct amph_session *session, struct amph_share *share,
-			 const struct wire_segment *segments, uint32_t count)
+			 struct wire_message *message, const struct wire_segment *segments,
+			 uint32_t count)
 {
-	for (uint32_t i = 0; i < count; i++) {
+	for (const struct wire_segment *end = segments + count; segments < end; segments++) {
 		/* what they are together must not pass the size: so the sum never wraps */
-		if (segments[i].length > share->size - share->size_received) {
-			refuse(session, share, -EBADMSG);
+		if (segments->length > share->size - share->size_received) {
+			drop(session, share, message, -EBADMSG);
 			return;
 		}
 		share->segments[share->segments_received++] =
-			(struct amph_segment){segments[i].address, segments[i].length};
-		share->size_received += segments[i].length;
+			(struct amph_segment){segments->address, segments->length};
+		share->size_received += segments->length;
 	}
 	if (share->segments_received == share->segments_expected)
-		complete(session, share);
+		complete(session, share, message);
 }
 
 /* What this side can say about an offer before it has seen all segments. */
@@ -133,77 +139,68 @@ static int check_offer(const struct amph_session *session, const struct wire_off
 	return 0;
 }
 
-static void receive_offer(struct amph_session *session, const struct wire_message *message,
-			  intptr_t handle)
+static enum wire_reason receive_offer(struct amph_session *session, struct wire_message *message,
+				      intptr_t *handle)
 {
 	const struct wire_offer *offer = &message->body.offer;
-	struct amph_share named = {.handle = offer->handle, .generation = offer->generation};
 	struct amph_share *share =
 		amph_session_free_slot(session, amph_session_slot_of(session, offer->handle));
 	int error = check_offer(session, offer);
 
-	if (amph_session_find_import(session, offer->handle)) {
-		/* to answer REFUSE would end the other offer */
-		amph_session_drop_handle(handle);
-		amph_session_reject(session, message, WIRE_EXISTS);
-		return;
-	}
+	/* to answer REFUSE would end the other offer */
+	if (amph_session_find_import(session, offer->handle))
+		return WIRE_EXISTS;
 	if (!error && !share)
 		error = -ENOSPC;
 	if (error) {
-		amph_session_drop_handle(handle);
-		amph_session_answer_share(session, &named, WIRE_REFUSE, amph_wire_reason(error));
-		if (session->state == AMPH_SESSION_OPEN && offer->request)
-			amph_request_answered(session, offer->request, NULL, error);
-		return;
+		refuse(session, message, offer->request, error);
+		return WIRE_OK;
 	}
 	share->state = AMPH_SHARE_OFFERED;
 	share->home = false;
+	share->method = (enum amph_sync_method)offer->method;
 	share->handle = offer->handle;
 	share->generation = offer->generation;
-	share->error = 0;
-	share->user = NULL;
 	share->attachment = NULL;
 	share->shm = NULL;
-	share->request = offer->request;
-	share->segments_expected = offer->segment_count;
-	share->segments_received = 0;
 	share->size = offer->size;
-	share->size_received = 0;
 	share->flags = offer->flags & WIRE_BUFFER_FLAGS;
 	share->direction = offer->direction;
 	share->granule = offer->granule;
-	share->method = (enum amph_sync_method)offer->method;
-	share->fd = handle;
+	share->request = offer->request;
+	share->error = 0;
 	share->va = NULL;
+	share->user = NULL;
+	share->fd = *handle;
+	share->segments_expected = offer->segment_count;
+	share->segments_received = 0;
+	share->size_received = 0;
 	for (uint32_t i = 0; i < AMPH_NAME_MAX; i++)
 		share->name[i] = i < WIRE_NAME_MAX ? offer->name[i] : 0;
-	add_segments(session, share, offer->segments, offer->count);
+	*handle = -1;
+	add_segments(session, share, message, offer->segments, offer->count);
+	return WIRE_OK;
 }
 
-static void receive_segments(struct amph_session *session, const struct wire_message *message)
+static enum wire_reason receive_segments(struct amph_session *session, struct wire_message *message)
 {
 	const struct wire_segments *segments = &message->body.segments;
 	struct amph_share *share =
 		amph_session_find(session, false, segments->handle, segments->generation);
 
-	if (!share) {
-		amph_session_reject(session, message, WIRE_NOT_FOUND);
-		return;
-	}
-	if (share->state != AMPH_SHARE_OFFERED) {
-		amph_session_reject(session, message, WIRE_STATE);
-		return;
-	}
+	if (!share)
+		return WIRE_NOT_FOUND;
+	if (share->state != AMPH_SHARE_OFFERED)
+		return WIRE_STATE;
 	if (segments->first != share->segments_received ||
-	    segments->count > share->segments_expected - share->segments_received) {
-		refuse(session, share, -EBADMSG);
-		return;
-	}
-	add_segments(session, share, segments->segments, segments->count);
+	    segments->count > share->segments_expected - share->segments_received)
+		drop(session, share, message, -EBADMSG);
+	else
+		add_segments(session, share, message, segments->segments, segments->count);
+	return WIRE_OK;
 }
 
-/* Does this side share any of these bytes with the home for reading? */
+/* Does this side share any of these bytes with the home for reading? They may be none of the buffer's. */
 static bool reads_shared(const struct amph_shm *shm, uint64_t offset, uint64_t length)
 {
 	for (uint32_t i = 0; i < shm->range_count; i++) {
@@ -236,41 +233,31 @@ static int take(struct amph_share *share, uint64_t offset, uint64_t length, bool
 		       : amph_shm_sync_for_cpu(share->attachment, offset, length);
 }
 
-static void receive_give(struct amph_session *session, struct amph_share *share,
-			 const struct wire_message *message)
+static enum wire_reason receive_give(struct amph_session *session, struct amph_share *share,
+				     const struct wire_handoff *give)
 {
-	const struct wire_handoff *give = &message->body.handoff;
 	const struct amph_session_events *events = session->config.events;
 	bool reading = give->flags & WIRE_HANDOFF_READING;
 	int error;
 
 	/* a give may cross the release: it is answered by the home's refusal of that */
-	if (share->state != AMPH_SHARE_ACCEPTED && share->state != AMPH_SHARE_RELEASING) {
-		amph_session_reject(session, message, WIRE_STATE);
-		return;
-	}
+	if (share->state != AMPH_SHARE_ACCEPTED && share->state != AMPH_SHARE_RELEASING)
+		return WIRE_STATE;
 	if (give->direction != share->direction ||
-	    (reading && !(give->direction & AMPH_DEVICE_READS))) {
-		amph_session_reject(session, message, WIRE_INVALID);
-		return;
-	}
-	if (share->method != AMPH_SYNC_MESSAGES || give->flags & WIRE_HANDOFF_QUEUE) {
-		error = share->method == AMPH_SYNC_MESSAGES ? -EPERM : set_up(session, share, give);
-		if (error)
-			amph_session_reject(session, message, amph_wire_reason(error));
-		return;
-	}
-	error = take(share, give->offset, give->length, reading);
-	if (error)
-		amph_session_reject(session, message, amph_wire_reason(error));
-	else if (events && events->taken)
+	    (reading && !(give->direction & AMPH_DEVICE_READS)))
+		return WIRE_INVALID;
+	if (share->method == AMPH_SYNC_QUEUE)
+		return amph_wire_reason(set_up(session, share, give));
+	error = give->flags & WIRE_HANDOFF_QUEUE ? -EPERM
+						 : take(share, give->offset, give->length, reading);
+	if (!error && events && events->taken)
 		events->taken(session, share, give->offset, give->length, reading, give->cookie);
+	return amph_wire_reason(error);
 }
 
 static void receive_pass(struct amph_session *session, struct amph_share *share,
-			 const struct wire_message *message)
+			 const struct wire_handoff *pass)
 {
-	const struct wire_handoff *pass = &message->body.handoff;
 	const struct amph_session_events *events = session->config.events;
 
 	/* it may have been returned meanwhile: then there is nothing more to say */
@@ -279,86 +266,65 @@ static void receive_pass(struct amph_session *session, struct amph_share *share,
 		events->passing(session, share, pass->offset, pass->length, pass->cookie);
 }
 
-static void receive_release(struct amph_session *session, struct amph_share *share,
-			    const struct wire_message *message)
+static enum wire_reason receive_release(struct amph_session *session, struct amph_share *share,
+					struct wire_message *message)
 {
+	uint32_t request = share->state == AMPH_SHARE_OFFERED ? share->request : 0;
+
 	if ((amph_session_is_path(session, share) && share->state == AMPH_SHARE_ACCEPTED &&
 	     session->path->ops->close(session->path, true)) ||
-	    (share->shm && amph_session_holds(share->shm, AMPH_HOLDER_CPU))) {
-		amph_session_reject(session, message, WIRE_BUSY);
-		return;
-	}
-	if (share->state == AMPH_SHARE_RELEASING) {
-		/* the two releases have crossed: the other's answer to ours is on its way */
-		amph_session_answer_share(session, share, WIRE_RELEASED, WIRE_OK);
-		return;
-	}
-	if (share->state == AMPH_SHARE_OFFERED) {
-		uint32_t request = share->request;
-
-		amph_session_answer_share(session, share, WIRE_RELEASED, WIRE_OK);
-		if (session->state != AMPH_SESSION_OPEN)
-			return;
+	    (share->shm && amph_session_holds(share->shm, AMPH_HOLDER_CPU)))
+		return WIRE_BUSY;
+	/*
+	 * The answer promises that this side reaches the memory no more: so the end comes first. When
+	 * the two releases have crossed, the other's answer to ours is on its way.
+	 */
+	if (share->state == AMPH_SHARE_OFFERED)
 		amph_session_free_share(session, share);
-		if (request)
-			amph_request_answered(session, request, NULL, -ENOENT);
-		return;
-	}
-	/* the answer promises that this side reaches the memory no more: so the end comes first */
-	{
-		struct amph_share named = {.handle = share->handle,
-					   .generation = share->generation};
-
+	else if (share->state == AMPH_SHARE_ACCEPTED)
 		amph_session_end_share(session, share, AMPH_SHARE_RELEASED, 0);
-		if (session->state == AMPH_SESSION_OPEN)
-			amph_session_answer_share(session, &named, WIRE_RELEASED, WIRE_OK);
-	}
+	if (session->state == AMPH_SESSION_OPEN)
+		amph_session_answer_share(session, message, WIRE_RELEASED, WIRE_OK);
+	if (session->state == AMPH_SESSION_OPEN && request)
+		amph_request_answered(session, request, NULL, -ENOENT);
+	return WIRE_OK;
 }
 
-static void receive_released(struct amph_session *session, struct amph_share *share,
-			     const struct wire_message *message)
+static enum wire_reason receive_released(struct amph_session *session, struct amph_share *share)
 {
 	if (share->state != AMPH_SHARE_RELEASING)
-		amph_session_reject(session, message, WIRE_STATE);
-	else if (amph_session_holds(share->shm, AMPH_HOLDER_CPU))
+		return WIRE_STATE;
+	if (amph_session_holds(share->shm, AMPH_HOLDER_CPU))
 		amph_session_fail(session, -EPROTO, "the home released what it had given");
 	else
 		amph_session_end_share(session, share, AMPH_SHARE_RELEASED, 0);
+	return WIRE_OK;
 }
 
-void amph_import_receive(struct amph_session *session, const struct wire_message *message,
-			 intptr_t handle)
+uint32_t amph_import_receive(struct amph_session *session, struct wire_message *message,
+			     intptr_t *handle)
 {
 	struct amph_share *share;
 
-	if (message->header.type == WIRE_OFFER) {
-		receive_offer(session, message, handle);
-		return;
-	}
-	if (message->header.type == WIRE_SEGMENTS) {
-		receive_segments(session, message);
-		return;
-	}
+	if (message->header.type == WIRE_OFFER)
+		return receive_offer(session, message, handle);
+	if (message->header.type == WIRE_SEGMENTS)
+		return receive_segments(session, message);
 	/* all others start with handle and generation */
 	share = amph_session_find(session, false, message->body.answer.handle,
 				  message->body.answer.generation);
-	if (!share) {
-		amph_session_reject(session, message, WIRE_NOT_FOUND);
-		return;
-	}
+	if (!share)
+		return WIRE_NOT_FOUND;
 	switch (message->header.type) {
 	case WIRE_GIVE:
-		receive_give(session, share, message);
-		break;
+		return receive_give(session, share, &message->body.handoff);
 	case WIRE_PASS:
-		receive_pass(session, share, message);
-		break;
+		receive_pass(session, share, &message->body.handoff);
+		return WIRE_OK;
 	case WIRE_RELEASE:
-		receive_release(session, share, message);
-		break;
+		return receive_release(session, share, message);
 	default:
-		receive_released(session, share, message);
-		break;
+		return receive_released(session, share);
 	}
 }
 
@@ -383,12 +349,9 @@ void amph_import_rejected(struct amph_session *session, const struct wire_reject
 	if (!share->shm || share->method != AMPH_SYNC_MESSAGES)
 		return;
 	/* the home could not write it down: it is still this side's, to be returned again */
-	if (error == -ENOSPC || error == -EBUSY) {
-		int undo = amph_shm_sync_for_cpu(share->attachment, reject->offset, reject->length);
-
-		if (undo)
-			return; /* never returned: a refusal of nothing */
-	}
+	if ((error == -ENOSPC || error == -EBUSY) &&
+	    take(share, reject->offset, reject->length, false))
+		return; /* never returned: a refusal of nothing */
 	if (events && events->undone)
 		events->undone(session, share, reject->offset, reject->length, error);
 }
@@ -403,10 +366,8 @@ int amph_session_return(struct amph_session *session, struct amph_share *share, 
 		return error;
 	if (!amph_session_has(session, share) || share->home || share->state != AMPH_SHARE_ACCEPTED)
 		return amph_refuse(&session->why, -EPERM, "the share is no accepted import", 0, 0);
-	error = amph_shm_may_give(share->attachment, offset, length, false);
-	reading = !error && reads_shared(share->shm, offset, length);
-	if (!error)
-		error = amph_shm_sync_for_device(share->attachment, offset, length, false);
+	reading = reads_shared(share->shm, offset, length);
+	error = amph_shm_sync_for_device(share->attachment, offset, length, false);
 	if (error)
 		return amph_refuse_as(&session->why, error, &share->shm->why);
 	error = amph_session_send_handoff(session, share, offset, length, cookie, false, deadline);

@@ -8,12 +8,16 @@
 
 #include <stddef.h>
 
+#include <amphora/fork.h>
 #include <amphora/session.h>
 
 #include "share/wire.h"
 
 /* Is this a child of the process that initialised the session? */
-bool amph_session_forked(const struct amph_session *session);
+static inline bool amph_session_forked(const struct amph_session *session)
+{
+	return amph_fork_happened(session->fork_generation);
+}
 
 /* 0 while the session is open, else the error for a caller; -EPERM in a child. */
 int amph_session_usable(const struct amph_session *session);
@@ -24,31 +28,34 @@ static inline void amph_session_fail(struct amph_session *session, int error, co
 	amph_session_lose(session, error, AMPH_REASONS ? what : NULL);
 }
 
+static inline bool amph_session_is_live(const struct amph_session *session)
+{
+	return session->state == AMPH_SESSION_OPEN || session->state == AMPH_SESSION_CLOSING;
+}
+
 /*
- * Stamps a message whose body is filled in and sends it. count: segments in it. handle: an fd or -1.
+ * Stamps a message whose body and type are filled in, and sends it.
  * Returns 0 or the channel's error; then nothing was sent and no sequence number is used up.
  */
-int amph_session_send(struct amph_session *session, struct wire_message *message,
-		      enum wire_type type, uint32_t count, intptr_t handle, uint64_t deadline);
+int amph_session_send(struct amph_session *session, struct wire_header *header, uint64_t deadline);
+
+/* The same for one with `count` segments in it, and a handle: an fd or -1. */
+int amph_session_send_segments(struct amph_session *session, struct wire_header *header,
+			       uint64_t deadline, uint32_t count, intptr_t handle);
 
 /*
  * The same for what a received message makes this side say: it waits for room only as long as this
- * poll's answers may. Returns 0 or the channel's error.
+ * poll's answers may, and the session is lost when it can't be sent.
  */
-int amph_session_send_answer(struct amph_session *session, struct wire_message *message,
-			     enum wire_type type);
+void amph_session_answer(struct amph_session *session, struct wire_header *header);
 
-/* The same for an answer that must not get lost: the session is lost when it can't be sent. */
-void amph_session_answer(struct amph_session *session, struct wire_message *message,
-			 enum wire_type type);
+/* ACCEPT, REFUSE or RELEASED, in the place of the message about that share: it starts the same. */
+void amph_session_answer_share(struct amph_session *session, struct wire_message *message,
+			       enum wire_type type, uint32_t reason);
 
-/* Refuses a message of the other side; nothing has changed because of it. */
-void amph_session_reject(struct amph_session *session, const struct wire_message *message,
+/* Refuses a message of the other side, in its place; nothing has changed because of it. */
+void amph_session_reject(struct amph_session *session, struct wire_message *message,
 			 enum wire_reason reason);
-
-/* RELEASE, RELEASED, ACCEPT or REFUSE about a share. */
-void amph_session_answer_share(struct amph_session *session, const struct amph_share *share,
-			       enum wire_type type, enum wire_reason reason);
 
 /* Fills in GIVE, RETURN or PASS. */
 void amph_session_fill_handoff(struct wire_message *message, const struct amph_share *share,
@@ -62,7 +69,7 @@ int amph_session_send_handoff(struct amph_session *session, const struct amph_sh
 			      uint64_t offset, uint64_t length, uint64_t cookie, bool reading,
 			      uint64_t deadline);
 
-/* The same for what a received message makes this side say: as amph_session_send_answer(). */
+/* The same for what a received message makes this side say; whoever calls deals with the error. */
 int amph_session_answer_handoff(struct amph_session *session, const struct amph_share *share,
 				uint64_t offset, uint64_t length, uint64_t cookie);
 
@@ -146,20 +153,52 @@ void amph_session_closed(struct amph_session *session);
 /* Takes a message from the channel. */
 void amph_session_receive(void *argument, const void *bytes, uint32_t length, intptr_t handle);
 
-/* Handlers of messages, by who may send them. */
-void amph_session_greet(struct amph_session *session, const struct wire_message *message,
-			uint32_t length);
-void amph_import_receive(struct amph_session *session, const struct wire_message *message,
-			 intptr_t handle);
+/*
+ * What takes a message, by who may send it. Each returns the reason to refuse it, or WIRE_OK, and may
+ * use the message's place for an answer.
+ */
+uint32_t amph_session_greet(struct amph_session *session, struct wire_message *message,
+			    uint32_t length);
+uint32_t amph_import_receive(struct amph_session *session, struct wire_message *message,
+			     intptr_t *handle);
+uint32_t amph_request_receive(struct amph_session *session, struct wire_message *message);
 void amph_import_rejected(struct amph_session *session, const struct wire_reject *reject);
-void amph_request_receive(struct amph_session *session, const struct wire_message *message);
 
-/* Our request was answered, if it waits. Returns false when it does not. */
+/* The main's half of the greeting. */
+struct amph_session_main {
+	int (*hello)(struct amph_session *session, uint64_t deadline);
+	amph_session_receiver receive;
+};
+
+extern const struct amph_session_main amph_session_main;
+
+/* What both halves have in common. */
+void amph_session_fill_hello(const struct amph_session *session, struct wire_message *message,
+			     uint32_t version_min, uint32_t version_max);
+void amph_session_learn(struct amph_session *session, const struct wire_message *message);
+void amph_session_opened(struct amph_session *session);
+
+/* The other side greets from another life. */
+void amph_session_started_anew(struct amph_session *session);
+
+/* Is it one of this side's requests that wait? */
 bool amph_request_is_asked(const struct amph_session *session, uint32_t request);
-void amph_request_answered(struct amph_session *session, uint32_t request, struct amph_share *share,
-			   int error);
 
-/* Ends what a dropped message brought along: closes an fd. Each port defines it. */
+/* A request of this side was answered, if it waits. False: none does. */
+static inline bool amph_request_answered(struct amph_session *session, uint32_t request,
+					 struct amph_share *share, int error)
+{
+	return session->answered && session->answered(session, request, share, error);
+}
+
+/* Ends what a dropped message brought along: closes an fd, where there are any. */
+#if __STDC_HOSTED__
 void amph_session_drop_handle(intptr_t handle);
+#else
+static inline void amph_session_drop_handle(intptr_t handle)
+{
+	(void)handle;
+}
+#endif
 
 #endif

@@ -120,7 +120,8 @@ int amph_session_pass(struct amph_session *from, struct amph_share *share, struc
 	if (error)
 		return amph_refuse_as(&from->why, error, &share->shm->why);
 	amph_session_fill_handoff(&message, share, offset, length, cookie, false);
-	error = amph_session_send(from, &message, WIRE_PASS, 0, -1, deadline);
+	message.header.type = WIRE_PASS;
+	error = amph_session_send(from, &message.header, deadline);
 	if (!error)
 		share->pass = pass;
 	return error;

@@ -15,44 +15,53 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-static uint64_t after(uint64_t time, uint64_t milliseconds)
+/* So many milliseconds after a time; never, for 0 of them. */
+static uint64_t due(uint64_t since, uint32_t milliseconds, uint32_t unit)
 {
 	uint64_t result;
 
-	return __builtin_add_overflow(time, milliseconds * MILLISECOND, &result) ? UINT64_MAX
-										 : result;
+	return !milliseconds ||
+			       __builtin_add_overflow(since, (uint64_t)milliseconds * unit, &result)
+		       ? UINT64_MAX
+		       : result;
 }
 
 /* When the next heartbeat is due, and when the other side counts as lost. */
 static uint64_t beat_due(const struct amph_session *session)
 {
-	return session->config.heartbeat_ms ? after(session->beat, session->config.heartbeat_ms)
-					    : UINT64_MAX;
+	return due(session->beat, session->config.heartbeat_ms, MILLISECOND);
 }
 
 static uint64_t loss_due(const struct amph_session *session)
 {
-	return session->peer_heartbeat_ms
-		       ? after(session->heard,
-			       (uint64_t)session->peer_heartbeat_ms * AMPH_SESSION_HEARTBEATS)
-		       : UINT64_MAX;
+	return due(session->heard, session->peer_heartbeat_ms,
+		   MILLISECOND * AMPH_SESSION_HEARTBEATS);
+}
+
+static int send_heartbeat(struct amph_session *session, uint64_t now)
+{
+	struct wire_header header;
+
+	header.type = WIRE_HEARTBEAT;
+	return amph_session_send(session, &header, now);
 }
 
 static void tick(struct amph_session *session)
 {
 	uint64_t now = amph_time_now();
-	struct wire_message message;
 	int error;
 
-	if (now >= loss_due(session) && session->path && session->path->ops->moved(session->path))
-		session->heard = now;
 	if (now >= loss_due(session)) {
-		amph_session_fail(session, -EPIPE, "the other side was silent for too long");
-		return;
+		if (!session->path || !session->path->ops->moved(session->path)) {
+			amph_session_fail(session, -EPIPE,
+					  "the other side was silent for too long");
+			return;
+		}
+		session->heard = now;
 	}
 	if (now < beat_due(session))
 		return;
-	error = amph_session_send(session, &message, WIRE_HEARTBEAT, 0, -1, now);
+	error = send_heartbeat(session, now);
 	if (error == -ETIMEDOUT)
 		session->beat = now; /* no room: the other side does not read; try at the next */
 	else if (error)
@@ -61,15 +70,8 @@ static void tick(struct amph_session *session)
 
 void amph_session_knock(struct amph_session *session)
 {
-	struct wire_message message;
-
 	/* no room: then there is input enough to wake it */
-	amph_session_send(session, &message, WIRE_HEARTBEAT, 0, -1, amph_time_now());
-}
-
-static bool is_live(const struct amph_session *session)
-{
-	return session->state == AMPH_SESSION_OPEN || session->state == AMPH_SESSION_CLOSING;
+	send_heartbeat(session, amph_time_now());
 }
 
 /* Waits for the channel, unless the path has something already. Returns what the channel said. */
@@ -94,7 +96,7 @@ static int poll_until(struct amph_session *session, uint64_t deadline)
 		uint64_t wake = deadline;
 		int result, taken = 0;
 
-		if (is_live(session))
+		if (amph_session_is_live(session))
 			wake = earlier(wake, earlier(beat_due(session), loss_due(session)));
 		/* first what came: it counts, even if nobody looked until now */
 		result = poll_channel(session, wake);
@@ -103,7 +105,7 @@ static int poll_until(struct amph_session *session, uint64_t deadline)
 		if (session->path)
 			taken = session->path->ops->poll(session->path);
 		/* also when there is input without end: the other side waits for the heartbeats */
-		if (is_live(session))
+		if (amph_session_is_live(session))
 			tick(session);
 		if (session->state == AMPH_SESSION_LOST)
 			return session->error;
@@ -122,7 +124,7 @@ int amph_session_poll(struct amph_session *session, uint64_t deadline)
 	int result;
 
 	if (amph_session_forked(session) ||
-	    (session->state != AMPH_SESSION_GREETING && !is_live(session)))
+	    (session->state != AMPH_SESSION_GREETING && !amph_session_is_live(session)))
 		return amph_session_usable(session);
 	if (session->polling)
 		return amph_refuse(&session->why, -EBUSY, "a callback may not poll", 0, 0);
@@ -199,11 +201,6 @@ static void end(struct amph_session *session, enum amph_session_state state)
 		share->error = session->error;
 		amph_session_free_share(session, share);
 	}
-	for (uint32_t i = 0; i < AMPH_SESSION_REQUESTS; i++) {
-		session->asked[i] = (struct amph_session_pending){0};
-		session->wanted[i] = (struct amph_session_pending){0};
-	}
-	session->granted_size = 0;
 	if (session->path) /* one that was never set up */
 		session->path->ops->closed(session->path);
 }
@@ -215,7 +212,7 @@ void amph_session_closed(struct amph_session *session)
 
 void amph_session_lose(struct amph_session *session, int error, const char *what)
 {
-	bool shared = is_live(session);
+	bool shared = amph_session_is_live(session);
 
 	if (session->state == AMPH_SESSION_LOST || session->state == AMPH_SESSION_CLOSED)
 		return;
@@ -291,8 +288,9 @@ static int close_open(struct amph_session *session, uint64_t deadline)
 	} while (!all_released(session));
 
 	/* what is still half offered was never answered, and ends with the session */
+	message.header.type = WIRE_GOODBYE;
 	message.body.deny = (struct wire_deny){0};
-	error = amph_session_send(session, &message, WIRE_GOODBYE, 0, -1, deadline);
+	error = amph_session_send(session, &message.header, deadline);
 	if (!error)
 		session->state = AMPH_SESSION_CLOSING;
 	return error;

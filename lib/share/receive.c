@@ -8,26 +8,23 @@
 #include "share/internal.h"
 
 /* A message of another life of the other side, or for another life of this one. */
-static void receive_stale(struct amph_session *session, const struct wire_message *message)
+static enum wire_reason receive_stale(struct amph_session *session,
+				      const struct wire_message *message)
 {
-	session->count.stale++;
 	/*
 	 * It knows this life's nonce, so it is fresh, and yet comes from another life: the other side
 	 * started anew. (What it left behind from its earlier life could not know the nonce.)
 	 */
-	if (message->header.type == WIRE_REJECT && message->header.to == session->epoch &&
-	    session->state == AMPH_SESSION_OPEN) {
-		session->count.rejected++;
-		amph_session_fail(session, -ECONNRESET, "the other side started anew");
-		return;
-	}
-	amph_session_reject(session, message, WIRE_STALE);
+	if (message->header.type != WIRE_REJECT || message->header.to != session->epoch ||
+	    session->state != AMPH_SESSION_OPEN)
+		return WIRE_STALE;
+	session->count.rejected++;
+	amph_session_started_anew(session);
+	return WIRE_OK;
 }
 
-static void receive_goodbye(struct amph_session *session)
+static void receive_goodbye(struct amph_session *session, struct wire_message *message)
 {
-	struct wire_message answer;
-
 	if (session->state == AMPH_SESSION_CLOSING) {
 		amph_session_closed(session);
 		return;
@@ -45,13 +42,18 @@ static void receive_goodbye(struct amph_session *session)
 		if (session->state != AMPH_SESSION_OPEN)
 			return;
 	}
-	answer.body.deny = (struct wire_deny){0};
-	amph_session_answer(session, &answer, WIRE_GOODBYE);
+	message->body.deny.reason = 0;
+	amph_session_answer(session, &message->header);
 	if (session->state == AMPH_SESSION_OPEN)
 		amph_session_closed(session);
 }
 
-static void receive_rejected(struct amph_session *session, const struct wire_message *message)
+static enum wire_reason to_home(struct amph_session *session, struct wire_message *message)
+{
+	return session->home_receive ? session->home_receive(session, message) : WIRE_NOT_FOUND;
+}
+
+static void receive_rejected(struct amph_session *session, struct wire_message *message)
 {
 	const struct wire_reject *reject = &message->body.reject;
 
@@ -62,15 +64,14 @@ static void receive_rejected(struct amph_session *session, const struct wire_mes
 	case WIRE_OFFER:
 	case WIRE_SEGMENTS:
 	case WIRE_GIVE:
-		if (session->home_receive)
-			session->home_receive(session, message);
+		to_home(session, message);
 		break;
 	case WIRE_RELEASE:
-		if (!(reject->flags & WIRE_SHARE_HOME))
-			amph_import_rejected(session, reject);
-		else if (session->home_receive)
-			session->home_receive(session, message);
-		break;
+		if (reject->flags & WIRE_SHARE_HOME) {
+			to_home(session, message);
+			break;
+		}
+		/* fall through */
 	case WIRE_RETURN:
 		amph_import_rejected(session, reject);
 		break;
@@ -88,84 +89,103 @@ static void receive_rejected(struct amph_session *session, const struct wire_mes
 	}
 }
 
-static void dispatch(struct amph_session *session, const struct wire_message *message,
-		     intptr_t handle)
+static enum wire_reason receive_request(struct amph_session *session, struct wire_message *message)
+{
+	if (session->requested)
+		return session->requested(session, message);
+	/* in its place: both start with its number */
+	message->header.type = WIRE_DENY;
+	message->body.deny.reason = WIRE_UNSUPPORTED;
+	amph_session_answer(session, &message->header);
+	return WIRE_OK;
+}
+
+static enum wire_reason receive_deny(struct amph_session *session, const struct wire_deny *deny)
+{
+	int error = deny->reason ? amph_wire_error(deny->reason) : -EPERM;
+
+	return amph_request_answered(session, deny->request, NULL, error) ? WIRE_OK
+									  : WIRE_NOT_FOUND;
+}
+
+static enum wire_reason dispatch(struct amph_session *session, struct wire_message *message,
+				 intptr_t *handle)
 {
 	switch (message->header.type) {
 	case WIRE_REJECT:
 		receive_rejected(session, message);
 		break;
+	case WIRE_RELEASE:
+	case WIRE_RELEASED:
+		if (!(message->body.answer.flags & WIRE_SHARE_HOME))
+			return to_home(session, message);
+		/* fall through */
 	case WIRE_OFFER:
 	case WIRE_SEGMENTS:
 	case WIRE_GIVE:
 	case WIRE_PASS:
-		amph_import_receive(session, message, handle);
-		break;
-	case WIRE_RELEASE:
-	case WIRE_RELEASED:
-		if (message->body.answer.flags & WIRE_SHARE_HOME) {
-			amph_import_receive(session, message, -1);
-			break;
-		}
-		/* fall through */
+		return amph_import_receive(session, message, handle);
 	case WIRE_ACCEPT:
 	case WIRE_REFUSE:
 	case WIRE_RETURN:
-		if (session->home_receive)
-			session->home_receive(session, message);
-		else
-			amph_session_reject(session, message, WIRE_NOT_FOUND);
-		break;
+		return to_home(session, message);
 	case WIRE_REQUEST:
+		return receive_request(session, message);
 	case WIRE_DENY:
-		amph_request_receive(session, message);
-		break;
+		return receive_deny(session, &message->body.deny);
 	case WIRE_GOODBYE:
-		receive_goodbye(session);
+		receive_goodbye(session, message);
 		break;
 	default:
 		break; /* HEARTBEAT: that it came is all it says */
 	}
+	return WIRE_OK;
 }
 
-/* An open session's message with the right stamps. Takes over the handle. */
-static void receive_open(struct amph_session *session, const struct wire_message *message,
-			 uint32_t length, intptr_t handle)
+/* Is there an fd exactly where the message says so? */
+static bool has_its_handle(const struct wire_message *message, intptr_t handle)
 {
-	int32_t ahead = (int32_t)(message->header.sequence - (session->received + 1));
+	bool wanted = message->header.type == WIRE_OFFER &&
+		      message->body.offer.flags & WIRE_OFFER_HANDLE;
+
+	return wanted == (handle >= 0);
+}
+
+/* An open session's message with the right stamps. */
+static enum wire_reason receive_open(struct amph_session *session, struct wire_message *message,
+				     uint32_t length, intptr_t *handle)
+{
+	uint32_t next = session->received + 1;
+	int32_t ahead = (int32_t)(message->header.sequence - next);
 	enum wire_reason reason;
 
-	if (ahead < 0) {
-		amph_session_drop_handle(handle);
-		amph_session_reject(session, message, WIRE_REPLAY);
-		return;
-	}
+	if (ahead < 0)
+		return WIRE_REPLAY;
 	if (ahead > 0) {
-		amph_session_drop_handle(handle);
-		amph_refuse(&session->why, -EPROTO, "", message->header.sequence,
-			    session->received + 1);
+		amph_refuse(&session->why, -EPROTO, "", message->header.sequence, next);
 		amph_session_fail(session, -EPROTO, "a message is missing");
-		return;
+		return WIRE_OK;
 	}
-	session->received++;
+	session->received = next;
 	session->heard = amph_time_now();
-	reason = amph_wire_check(message, length);
-	if (!reason && message->header.type == WIRE_OFFER &&
-	    (handle >= 0) != !!(message->body.offer.flags & WIRE_OFFER_HANDLE))
-		reason = WIRE_MALFORMED;
-	if (!reason && message->header.type != WIRE_OFFER && handle >= 0)
-		reason = WIRE_MALFORMED;
 	/* after the own goodbye only the other's counts */
-	if (session->state == AMPH_SESSION_CLOSING && message->header.type != WIRE_GOODBYE) {
-		amph_session_drop_handle(handle);
-		return;
-	}
-	if (reason) {
-		amph_session_drop_handle(handle);
-		amph_session_reject(session, message, reason);
-		return;
-	}
-	dispatch(session, message, handle);
+	if (session->state == AMPH_SESSION_CLOSING && message->header.type != WIRE_GOODBYE)
+		return WIRE_OK;
+	reason = amph_wire_check(message, length);
+	if (!reason && !has_its_handle(message, *handle))
+		reason = WIRE_MALFORMED;
+	return reason ? reason : dispatch(session, message, handle);
+}
+
+static bool is_greeting(uint32_t type)
+{
+	return type >= WIRE_HELLO && type <= WIRE_READY;
+}
+
+static enum wire_reason count_stale(struct amph_session *session, enum wire_reason reason)
+{
+	session->count.stale += reason == WIRE_STALE;
+	return reason;
 }
 
 void amph_session_receive(void *argument, const void *bytes, uint32_t length, intptr_t handle)
@@ -173,29 +193,24 @@ void amph_session_receive(void *argument, const void *bytes, uint32_t length, in
 	struct amph_session *session = argument;
 	/* zeros: a refusal never tells what was on the stack */
 	struct wire_message message = {0};
+	enum wire_reason reason = WIRE_OK;
 
 	if (amph_session_forked(session) ||
-	    (session->state != AMPH_SESSION_GREETING && session->state != AMPH_SESSION_OPEN &&
-	     session->state != AMPH_SESSION_CLOSING)) {
+	    (session->state != AMPH_SESSION_GREETING && !amph_session_is_live(session))) {
 		amph_session_drop_handle(handle);
 		return;
 	}
 	session->count.received++;
 	amph_copy_from_shared(&message, bytes, length < sizeof(message) ? length : sizeof(message));
-	if (length < WIRE_HEADER_SIZE) {
+	if (length < WIRE_HEADER_SIZE)
 		session->count.rejected++;
-		amph_session_drop_handle(handle);
-		return;
-	}
-	if (session->state == AMPH_SESSION_GREETING ||
-	    (message.header.type >= WIRE_HELLO && message.header.type <= WIRE_READY)) {
-		amph_session_drop_handle(handle);
-		amph_session_greet(session, &message, length);
-	} else if (message.header.from != session->peer_epoch ||
-		   message.header.to != session->epoch) {
-		amph_session_drop_handle(handle);
-		receive_stale(session, &message);
-	} else {
-		receive_open(session, &message, length, handle);
-	}
+	else if (session->state == AMPH_SESSION_GREETING || is_greeting(message.header.type))
+		reason = count_stale(session, amph_session_greet(session, &message, length));
+	else if (message.header.from != session->peer_epoch || message.header.to != session->epoch)
+		reason = count_stale(session, receive_stale(session, &message));
+	else
+		reason = receive_open(session, &message, length, &handle);
+	if (reason)
+		amph_session_reject(session, &message, reason);
+	amph_session_drop_handle(handle);
 }

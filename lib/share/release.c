@@ -33,12 +33,13 @@ int amph_session_release(struct amph_session *session, struct amph_share *share,
 	}
 	if (amph_session_holds(share->shm, share->home ? share->attachment->bit : AMPH_HOLDER_CPU))
 		return amph_refuse(&session->why, -EBUSY, "ranges are still out", 0, 0);
+	message.header.type = WIRE_RELEASE;
 	message.body.answer = (struct wire_answer){
 		.handle = share->handle,
 		.generation = share->generation,
 		.flags = share->home ? WIRE_SHARE_HOME : 0,
 	};
-	error = amph_session_send(session, &message, WIRE_RELEASE, 0, -1, deadline);
+	error = amph_session_send(session, &message.header, deadline);
 	if (error) {
 		amph_session_path_stays(session, share);
 		return error;

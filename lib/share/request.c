@@ -16,24 +16,24 @@ static struct amph_session_pending *pending(struct amph_session_pending *list, u
 
 bool amph_request_is_asked(const struct amph_session *session, uint32_t request)
 {
-	for (uint32_t i = 0; i < AMPH_SESSION_REQUESTS; i++) {
+	for (uint32_t i = 0; i < AMPH_SESSION_REQUESTS; i++)
 		if (session->asked[i].id == request)
 			return true;
-	}
 	return false;
 }
 
-void amph_request_answered(struct amph_session *session, uint32_t request, struct amph_share *share,
-			   int error)
+static bool answered(struct amph_session *session, uint32_t request, struct amph_share *share,
+		     int error)
 {
 	const struct amph_session_events *events = session->config.events;
 	struct amph_session_pending *asked = request ? pending(session->asked, request) : NULL;
 
 	if (!asked)
-		return;
+		return false;
 	*asked = (struct amph_session_pending){0};
 	if (events && events->granted)
 		events->granted(session, request, share, error);
+	return true;
 }
 
 /* What the application left in its struct may have no end. */
@@ -70,9 +70,11 @@ int amph_session_request(struct amph_session *session, const struct amph_session
 		.direction = wanted->direction,
 	};
 	amph_wire_name_set(message.body.request.name, wanted->name);
-	error = amph_session_send(session, &message, WIRE_REQUEST, 0, -1, deadline);
+	message.header.type = WIRE_REQUEST;
+	error = amph_session_send(session, &message.header, deadline);
 	if (error)
 		return error;
+	session->answered = answered;
 	*request = session->next_request;
 	asked->id = session->next_request;
 	if (!++session->next_request)
@@ -82,6 +84,7 @@ int amph_session_request(struct amph_session *session, const struct amph_session
 
 static void fill_deny(struct wire_message *message, uint32_t request, int error)
 {
+	message->header.type = WIRE_DENY;
 	message->body.deny = (struct wire_deny){
 		.request = request,
 		.reason = amph_wire_reason(error ? error : -EPERM),
@@ -105,7 +108,7 @@ int amph_session_deny(struct amph_session *session, uint32_t request, int error,
 	if (!wanted)
 		return amph_refuse(&session->why, -ENOENT, "no such request waits", request, 0);
 	fill_deny(&message, request, error);
-	result = amph_session_send(session, &message, WIRE_DENY, 0, -1, deadline);
+	result = amph_session_send(session, &message.header, deadline);
 	if (!result)
 		forget_wanted(session, wanted);
 	return result;
@@ -146,32 +149,18 @@ static int decide(struct amph_session *session, const struct wire_request *reque
 	return error;
 }
 
-void amph_request_receive(struct amph_session *session, const struct wire_message *message)
+uint32_t amph_request_receive(struct amph_session *session, struct wire_message *message)
 {
 	const struct wire_request *request = &message->body.request;
 	int error;
 
-	if (message->header.type == WIRE_DENY) {
-		const struct wire_deny *deny = &message->body.deny;
-
-		if (!deny->request || !amph_request_is_asked(session, deny->request))
-			amph_session_reject(session, message, WIRE_NOT_FOUND);
-		else
-			amph_request_answered(session, deny->request, NULL,
-					      deny->reason ? amph_wire_error(deny->reason)
-							   : -EPERM);
-		return;
-	}
-	if (pending(session->wanted, request->request)) {
-		/* to deny it would answer the other request of that number */
-		amph_session_reject(session, message, WIRE_EXISTS);
-		return;
-	}
+	/* to deny it would answer the other request of that number */
+	if (pending(session->wanted, request->request))
+		return WIRE_EXISTS;
 	error = decide(session, request);
 	if (error && session->state == AMPH_SESSION_OPEN) {
-		struct wire_message answer;
-
-		fill_deny(&answer, request->request, error);
-		amph_session_answer(session, &answer, WIRE_DENY);
+		fill_deny(message, request->request, error);
+		amph_session_answer(session, &message->header);
 	}
+	return WIRE_OK;
 }

@@ -4,7 +4,6 @@
  * Share layer; freestanding; knows the channel's and the memory layer's headers. Everything that the
  * other parts of the session have in common.
  */
-#include <amphora/fork.h>
 #include <amphora/time.h>
 
 #include "share/internal.h"
@@ -36,8 +35,9 @@ static int check_config(struct amph_session *session)
 	return 0;
 }
 
-int amph_session_init_checked(struct amph_session *session,
-			      const struct amph_session_config *config, uint32_t abi, uint32_t size)
+int amph_session_init_peer_checked(struct amph_session *session,
+				   const struct amph_session_config *config, uint32_t abi,
+				   uint32_t size)
 {
 	int error = amph_abi_check(abi, size, (uint32_t)sizeof(*session));
 
@@ -67,9 +67,17 @@ int amph_session_init_checked(struct amph_session *session,
 	return 0;
 }
 
-bool amph_session_forked(const struct amph_session *session)
+int amph_session_init_checked(struct amph_session *session,
+			      const struct amph_session_config *config, uint32_t abi, uint32_t size)
 {
-	return session->fork_generation != amph_fork_generation();
+	int error = amph_session_init_peer_checked(session, config, abi, size);
+
+	if (error)
+		return error;
+	session->requested = amph_request_receive;
+	if (config->role == AMPH_SESSION_MAIN)
+		session->main = &amph_session_main;
+	return 0;
 }
 
 int amph_session_usable(const struct amph_session *session)
@@ -83,142 +91,102 @@ int amph_session_usable(const struct amph_session *session)
 
 /* --- sending --- */
 
-static int send_message(struct amph_session *session, struct wire_message *message,
-			enum wire_type type, uint32_t count, uint32_t sequence, uint64_t to,
-			intptr_t handle, uint64_t deadline)
+/* Sends a message whose header says its type, its number and who it is for. */
+static int send_message(struct amph_session *session, struct wire_header *header, uint64_t deadline,
+			uint32_t count, intptr_t handle)
 {
 	int error;
 
-	message->header = (struct wire_header){
-		.type = (uint16_t)type,
-		.length = (uint16_t)amph_wire_length(type, count),
-		.sequence = sequence,
-		.from = session->epoch,
-		.to = to,
-	};
-	error = amph_channel_send(session->config.channel, message, message->header.length, handle,
+	header->length = (uint16_t)amph_wire_length(header->type, count);
+	header->from = session->epoch;
+	error = amph_channel_send(session->config.channel, header, header->length, handle,
 				  deadline);
 	if (!error)
 		session->beat = amph_time_now();
 	return error;
 }
 
-int amph_session_send(struct amph_session *session, struct wire_message *message,
-		      enum wire_type type, uint32_t count, intptr_t handle, uint64_t deadline)
+int amph_session_send_segments(struct amph_session *session, struct wire_header *header,
+			       uint64_t deadline, uint32_t count, intptr_t handle)
 {
-	bool numbered = session->state == AMPH_SESSION_OPEN ||
-			session->state == AMPH_SESSION_CLOSING;
-	uint64_t to = type == WIRE_HELLO ? 0 : session->peer_epoch;
-	int error = send_message(session, message, type, count, numbered ? session->sent + 1 : 0,
-				 to, handle, deadline);
+	bool numbered = amph_session_is_live(session);
+	int error;
 
-	if (!error && numbered)
-		session->sent++;
+	header->sequence = numbered ? session->sent + 1 : 0;
+	header->to = session->peer_epoch; /* 0 in the first hello */
+	error = send_message(session, header, deadline, count, handle);
+	if (!error)
+		session->sent += numbered;
 	return error;
 }
 
+int amph_session_send(struct amph_session *session, struct wire_header *header, uint64_t deadline)
+{
+	return amph_session_send_segments(session, header, deadline, 0, -1);
+}
+
 /* What waited for room counts against this poll's answers. */
-static int charge(struct amph_session *session, uint64_t start, int error)
+static void charge(struct amph_session *session, uint64_t start)
 {
 	uint64_t waited = amph_time_now() - start;
 
 	session->answer_left = waited < session->answer_left ? session->answer_left - waited : 0;
-	return error;
 }
 
-int amph_session_send_answer(struct amph_session *session, struct wire_message *message,
-			     enum wire_type type)
+void amph_session_answer(struct amph_session *session, struct wire_header *header)
 {
 	uint64_t start = amph_time_now();
+	int error = amph_session_send(session, header, start + session->answer_left);
 
-	return charge(
-		session, start,
-		amph_session_send(session, message, type, 0, -1, start + session->answer_left));
-}
-
-void amph_session_answer(struct amph_session *session, struct wire_message *message,
-			 enum wire_type type)
-{
-	int error = amph_session_send_answer(session, message, type);
-
+	charge(session, start);
 	if (error)
 		amph_session_fail(session, error, "an answer could not be sent");
 }
 
-void amph_session_answer_share(struct amph_session *session, const struct amph_share *share,
-			       enum wire_type type, enum wire_reason reason)
+void amph_session_answer_share(struct amph_session *session, struct wire_message *message,
+			       enum wire_type type, uint32_t reason)
 {
-	struct wire_message message;
-
-	message.body.answer = (struct wire_answer){
-		.handle = share->handle,
-		.generation = share->generation,
-		.reason = reason,
-	};
-	if (share->home && (type == WIRE_RELEASE || type == WIRE_RELEASED))
-		message.body.answer.flags = WIRE_SHARE_HOME;
-	amph_session_answer(session, &message, type);
+	message->header.type = (uint16_t)type;
+	message->body.answer.reason = reason;
+	message->body.answer.flags = 0;
+	amph_session_answer(session, &message->header);
 }
 
-/* What a refusal says about the message it refuses. */
-static struct wire_reject reject_of(const struct wire_message *message, enum wire_reason reason)
-{
-	struct wire_reject reject = {
-		.type = message->header.type,
-		.reason = (uint16_t)reason,
-		.sequence = message->header.sequence,
-	};
-
-	/* a malformed message's body may not even be there */
-	if (message->header.length < amph_wire_length(message->header.type, 0))
-		return reject;
-	switch (message->header.type) {
-	case WIRE_OFFER:
-	case WIRE_SEGMENTS:
-	case WIRE_ACCEPT:
-	case WIRE_REFUSE:
-	case WIRE_RELEASE:
-	case WIRE_RELEASED:
-		reject.handle = message->body.answer.handle;
-		reject.generation = message->body.answer.generation;
-		if (message->header.type == WIRE_RELEASE || message->header.type == WIRE_RELEASED)
-			reject.flags = message->body.answer.flags;
-		break;
-	case WIRE_GIVE:
-	case WIRE_RETURN:
-	case WIRE_PASS:
-		reject.handle = message->body.handoff.handle;
-		reject.generation = message->body.handoff.generation;
-		reject.offset = message->body.handoff.offset;
-		reject.length = message->body.handoff.length;
-		break;
-	case WIRE_REQUEST:
-		reject.handle = message->body.request.request;
-		break;
-	default:
-		break;
-	}
-	return reject;
-}
-
-void amph_session_reject(struct amph_session *session, const struct wire_message *message,
+void amph_session_reject(struct amph_session *session, struct wire_message *message,
 			 enum wire_reason reason)
 {
-	bool stamped = session->state == AMPH_SESSION_OPEN &&
-		       message->header.from == session->peer_epoch;
-	struct wire_message answer;
+	struct wire_header *header = &message->header;
+	struct wire_reject *reject = &message->body.reject;
+	uint32_t type = header->type;
+	uint32_t flags = 0;
+	/* what the message is about; a malformed one's body may not even be there */
+	uint32_t bytes = header->length < amph_wire_length(type, 0) ? 0 : amph_wire_names(type);
 
 	session->count.rejected++;
-	if (message->header.type == WIRE_REJECT)
+	if (type == WIRE_REJECT)
 		return; /* two sides that refuse each other's refusals would never end */
-	answer.body.reject = reject_of(message, reason);
-	if (!stamped) /* to a life that this session knows nothing of: nothing depends on it */
-		send_message(session, &answer, WIRE_REJECT, 0, 0, message->header.from, -1,
-			     amph_time_now());
-	else if (reason == WIRE_REPLAY) /* nor on this one: the first copy counted */
-		amph_session_send(session, &answer, WIRE_REJECT, 0, -1, amph_time_now());
-	else
-		amph_session_answer(session, &answer, WIRE_REJECT);
+	if (bytes && (type == WIRE_RELEASE || type == WIRE_RELEASED))
+		flags = message->body.answer.flags;
+	/* a hand-off's handle, generation, offset and length are in the same order as here */
+	for (uint32_t i = WIRE_NAMES_MAX; i-- > 0;)
+		message->body.bytes[WIRE_NAMES_AT + i] = i < bytes ? message->body.bytes[i] : 0;
+	reject->type = (uint16_t)type;
+	reject->reason = (uint16_t)reason;
+	reject->sequence = header->sequence;
+	reject->flags = flags;
+	reject->reserved = 0;
+
+	header->type = WIRE_REJECT;
+	if (session->state != AMPH_SESSION_OPEN || header->from != session->peer_epoch) {
+		/* to a life that this session knows nothing of: nothing depends on it */
+		header->sequence = 0;
+		header->to = header->from;
+		send_message(session, header, amph_time_now(), 0, -1);
+	} else if (reason == WIRE_REPLAY) { /* nor on this one: the first copy counted */
+		amph_session_send(session, header, amph_time_now());
+	} else {
+		amph_session_answer(session, header);
+	}
 }
 
 void amph_session_fill_handoff(struct wire_message *message, const struct amph_share *share,
@@ -246,18 +214,19 @@ int amph_session_send_handoff(struct amph_session *session, const struct amph_sh
 								length, cookie, reading, deadline)
 				     : -ENOTCONN;
 	amph_session_fill_handoff(&message, share, offset, length, cookie, reading);
-	return amph_session_send(session, &message, share->home ? WIRE_GIVE : WIRE_RETURN, 0, -1,
-				 deadline);
+	message.header.type = share->home ? WIRE_GIVE : WIRE_RETURN;
+	return amph_session_send(session, &message.header, deadline);
 }
 
 int amph_session_answer_handoff(struct amph_session *session, const struct amph_share *share,
 				uint64_t offset, uint64_t length, uint64_t cookie)
 {
 	uint64_t start = amph_time_now();
+	int error = amph_session_send_handoff(session, share, offset, length, cookie, false,
+					      start + session->answer_left);
 
-	return charge(session, start,
-		      amph_session_send_handoff(session, share, offset, length, cookie, false,
-						start + session->answer_left));
+	charge(session, start);
+	return error;
 }
 
 /* --- slots --- */

@@ -42,6 +42,15 @@ uint32_t amph_wire_length(uint32_t type, uint32_t count)
 	return WIRE_HEADER_SIZE + body_sizes[type] + count * (uint32_t)sizeof(struct wire_segment);
 }
 
+uint32_t amph_wire_names(uint32_t type)
+{
+	if (type >= WIRE_GIVE && type <= WIRE_PASS)
+		return WIRE_NAMES_MAX;
+	if (type >= WIRE_OFFER && type <= WIRE_RELEASED)
+		return 2 * sizeof(uint32_t); /* handle and generation */
+	return type == WIRE_REQUEST ? sizeof(uint32_t) : 0;
+}
+
 static bool power_of_two(uint32_t value)
 {
 	return value && !(value & (value - 1));

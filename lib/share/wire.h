@@ -187,6 +187,21 @@ enum wire_reason amph_wire_check(const struct wire_message *message, uint32_t le
 /* The length of a message of that type with `count` segments in it, or 0 for an unknown type. */
 uint32_t amph_wire_length(uint32_t type, uint32_t count);
 
+/*
+ * How many bytes at the start of a body of that type say what it is about. REJECT repeats them
+ * WIRE_NAMES_AT bytes into its own: a hand-off's handle, generation, offset and length, at most.
+ */
+#define WIRE_NAMES_MAX 24u
+#define WIRE_NAMES_AT  8u
+uint32_t amph_wire_names(uint32_t type);
+
+AMPH_STATIC_ASSERT(__builtin_offsetof(struct wire_reject, handle) == WIRE_NAMES_AT &&
+			   __builtin_offsetof(struct wire_reject, flags) ==
+				   WIRE_NAMES_AT + WIRE_NAMES_MAX,
+		   "the wire's layout");
+AMPH_STATIC_ASSERT(__builtin_offsetof(struct wire_handoff, cookie) == WIRE_NAMES_MAX,
+		   "the wire's layout");
+
 /* Copies a name into a field of WIRE_NAME_MAX bytes, the rest zero; and its length, which it ends. */
 void amph_wire_name_set(char *field, const char *name);
 uint32_t amph_wire_name_length(const char *name);

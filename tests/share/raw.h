@@ -25,10 +25,17 @@ static inline void consistent(const struct side *side)
 		assert_int_equal(amph_shm_check(shm), 0);
 }
 
+/* Sends raw as `from` would, with `count` segments in it. */
+static inline int send_raw(struct side *from, enum wire_type type, uint32_t count)
+{
+	raw.header.type = (uint16_t)type;
+	return amph_session_send_segments(&from->session, &raw.header, 0, count, -1);
+}
+
 /* Sends raw as `from` would, and lets the other side take it. */
 static inline void say(struct side *from, struct side *to, enum wire_type type, uint32_t count)
 {
-	assert_int_equal(amph_session_send(&from->session, &raw, type, count, -1, 0), 0);
+	assert_int_equal(send_raw(from, type, count), 0);
 	settle(from, to);
 	consistent(from);
 	consistent(to);

@@ -358,7 +358,7 @@ static void an_importer_with_cached_lines_refuses_a_smaller_granule(void **state
 	say(&mains, &peers, WIRE_OFFER, 1);
 	said_refuse(&peers, WIRE_INVALID);
 	raw_offer(1)->granule = 64;
-	amph_session_send(&mains.session, &raw, WIRE_OFFER, 1, -1, 0);
+	send_raw(&mains, WIRE_OFFER, 1);
 	amph_session_poll(&peers.session, 0);
 	assert_int_equal(peers.shares[0].state, AMPH_SHARE_ACCEPTED);
 }
@@ -385,12 +385,12 @@ static void an_importer_maintains_its_caches_however_the_home_has_mapped_the_buf
 	peers.session.home.cache = &counting;
 	raw_offer(1)->granule = 64;
 	raw.body.offer.flags = AMPH_SHM_NOT_CACHED;
-	amph_session_send(&mains.session, &raw, WIRE_OFFER, 1, -1, 0);
+	send_raw(&mains, WIRE_OFFER, 1);
 	amph_session_poll(&peers.session, 0);
 	assert_int_equal(peers.shares[0].state, AMPH_SHARE_ACCEPTED);
 	invalidated = 0;
 	amph_session_fill_handoff(&raw, &peers.shares[0], 0, 4096, 0, false);
-	amph_session_send(&mains.session, &raw, WIRE_GIVE, 0, -1, 0);
+	send_raw(&mains, WIRE_GIVE, 0);
 	amph_session_poll(&peers.session, 0);
 	assert_int_equal(invalidated, 1);
 }
@@ -401,18 +401,18 @@ static void an_importer_without_room_refuses(void **state)
 	open_pair();
 	for (uint32_t i = 1; i <= SIDE_SHARES; i++) {
 		raw_offer(i);
-		amph_session_send(&mains.session, &raw, WIRE_OFFER, 1, -1, 0);
+		send_raw(&mains, WIRE_OFFER, 1);
 		amph_session_poll(&peers.session, 0);
 		assert_int_equal(peers.end.last.header.type, WIRE_ACCEPT);
 	}
 	mains.end.count = 0; /* main knows nothing of these */
 	raw_offer(SIDE_SHARES + 1);
-	amph_session_send(&mains.session, &raw, WIRE_OFFER, 1, -1, 0);
+	send_raw(&mains, WIRE_OFFER, 1);
 	amph_session_poll(&peers.session, 0);
 	said_refuse(&peers, WIRE_NO_SPACE);
 	/* a handle twice, whatever its generation */
 	raw_offer(2)->generation = 9;
-	amph_session_send(&mains.session, &raw, WIRE_OFFER, 1, -1, 0);
+	send_raw(&mains, WIRE_OFFER, 1);
 	amph_session_poll(&peers.session, 0);
 	said_reject(&peers, WIRE_OFFER, WIRE_EXISTS);
 	assert_int_equal(live_shares(&peers), SIDE_SHARES);
@@ -423,13 +423,13 @@ static void an_importer_without_room_refuses(void **state)
 
 	open_pair();
 	raw_offer(1);
-	amph_session_send(&mains.session, &raw, WIRE_OFFER, 1, -1, 0);
+	send_raw(&mains, WIRE_OFFER, 1);
 	raw_offer(27); /* the same name: nobody is found by it */
-	amph_session_send(&mains.session, &raw, WIRE_OFFER, 1, -1, 0);
+	send_raw(&mains, WIRE_OFFER, 1);
 	amph_session_poll(&peers.session, 0);
 	assert_int_equal(live_shares(&peers), 2);
 	raw_offer(3)->name[3] = '-'; /* no provider */
-	amph_session_send(&mains.session, &raw, WIRE_OFFER, 1, -1, 0);
+	send_raw(&mains, WIRE_OFFER, 1);
 	amph_session_poll(&peers.session, 0);
 	said_refuse(&peers, WIRE_INVALID);
 	assert_int_equal(peers.unmaps, 1);
@@ -451,7 +451,7 @@ static void say_segments(uint32_t first, uint32_t count, uint32_t generation)
 	for (uint32_t i = 0; i < count; i++)
 		raw.body.segments.segments[i] =
 			(struct wire_segment){ARENA_DA + (first + i) * 1024, 1024};
-	assert_int_equal(amph_session_send(&mains.session, &raw, WIRE_SEGMENTS, count, -1, 0), 0);
+	assert_int_equal(send_raw(&mains, WIRE_SEGMENTS, count), 0);
 	amph_session_poll(&peers.session, 0);
 	mains.end.count = 0;
 	mains.session.received = peers.session.sent;
@@ -463,7 +463,7 @@ static void say_offer_of_four(uint32_t here)
 	raw.body.offer.count = here;
 	for (uint32_t i = 0; i < here; i++)
 		raw.body.offer.segments[i] = (struct wire_segment){ARENA_DA + i * 1024, 1024};
-	assert_int_equal(amph_session_send(&mains.session, &raw, WIRE_OFFER, here, -1, 0), 0);
+	assert_int_equal(send_raw(&mains, WIRE_OFFER, here), 0);
 	amph_session_poll(&peers.session, 0);
 	mains.end.count = 0;
 	mains.session.received = peers.session.sent;
@@ -483,7 +483,7 @@ static void segments_come_in_order_and_add_up(void **state)
 	said_reject(&peers, WIRE_SEGMENTS, WIRE_NOT_FOUND);
 	/* given before it is complete */
 	amph_session_fill_handoff(&raw, import, 0, 64, 0, false);
-	amph_session_send(&mains.session, &raw, WIRE_GIVE, 0, -1, 0);
+	send_raw(&mains, WIRE_GIVE, 0);
 	amph_session_poll(&peers.session, 0);
 	said_reject(&peers, WIRE_GIVE, WIRE_STATE);
 	say_segments(1, 2, 1);
@@ -521,7 +521,7 @@ static void an_incomplete_offer_can_be_withdrawn(void **state)
 	open_pair();
 	say_offer_of_four(1);
 	raw.body.answer = (struct wire_answer){1, 1, 0, 1};
-	amph_session_send(&mains.session, &raw, WIRE_RELEASE, 0, -1, 0);
+	send_raw(&mains, WIRE_RELEASE, 0);
 	amph_session_poll(&peers.session, 0);
 	assert_int_equal(peers.end.last.header.type, WIRE_RELEASED);
 	assert_int_equal(live_shares(&peers), 0);

@@ -32,7 +32,7 @@ static void messages_of_another_life_are_refused(void **state)
 		uint32_t logged = peers.logged, received = peers.session.received;
 
 		amph_session_fill_handoff(&raw, share, 0, 64, 0, false);
-		amph_session_send(&mains.session, &raw, WIRE_GIVE, 0, -1, 0);
+		send_raw(&mains, WIRE_GIVE, 0);
 		if (i)
 			waiting(&peers)->header.to ^= 1;
 		else
@@ -70,7 +70,7 @@ static void a_replay_is_refused_and_a_gap_ends_the_session(void **state)
 
 	mains.session.sent++;
 	amph_session_fill_handoff(&raw, share, 0, 64, 0, false);
-	amph_session_send(&mains.session, &raw, WIRE_GIVE, 0, -1, 0);
+	send_raw(&mains, WIRE_GIVE, 0);
 	assert_int_equal(amph_session_poll(&peers.session, 0), -EPROTO);
 	assert_int_equal(peers.session.state, AMPH_SESSION_LOST);
 	assert_int_equal(peers.unmaps, 1);
@@ -102,7 +102,7 @@ static void malformed_messages_are_refused_politely(void **state)
 
 	open_pair();
 	received = peers.session.received;
-	amph_session_send(&mains.session, &raw, WIRE_HEARTBEAT, 0, -1, 0);
+	send_raw(&mains, WIRE_HEARTBEAT, 0);
 	waiting(&peers)->header.type = 77;
 	settle(&mains, &peers);
 	said_reject(&peers, WIRE_HEARTBEAT + 61, WIRE_UNSUPPORTED);
@@ -114,12 +114,12 @@ static void malformed_messages_are_refused_politely(void **state)
 	assert_int_equal(mains.end.count, 0);
 	assert_int_equal(peers.session.count.rejected, 3);
 	/* too long for any message: what does not fit is not even looked at */
-	amph_session_send(&mains.session, &raw, WIRE_HEARTBEAT, 0, -1, 0);
+	send_raw(&mains, WIRE_HEARTBEAT, 0);
 	waiting(&peers)->header.length = 512;
 	peers.end.queue[peers.end.first].length = 512;
 	settle(&mains, &peers);
 	said_reject(&peers, WIRE_HEARTBEAT, WIRE_TOO_LONG);
-	amph_session_send(&mains.session, &raw, WIRE_GIVE, 0, -1, 0);
+	send_raw(&mains, WIRE_GIVE, 0);
 	waiting(&peers)->header.length = 32;
 	peers.end.queue[peers.end.first].length = 32;
 	settle(&mains, &peers);
@@ -186,7 +186,7 @@ static void stale_greetings_are_refused(void **state)
 	/* left by the peer's earlier life: it can't know main's new nonce */
 	open_pair();
 	raw.body.hello = (struct wire_hello){1, 1, 0, 1, 0, 496, 0};
-	amph_session_send(&peers.session, &raw, WIRE_WELCOME, 0, -1, 0);
+	send_raw(&peers, WIRE_WELCOME, 0);
 	assert_int_equal(amph_session_init(&mains.session, &mains.config), 0);
 	mains.session.epoch ^= 2;
 	mains.session.state = AMPH_SESSION_GREETING;
@@ -198,7 +198,7 @@ static void stale_greetings_are_refused(void **state)
 	/* in an open session: another life's welcome to another life of main */
 	open_pair();
 	raw.body.hello = (struct wire_hello){1, 1, 0, 1, 0, 496, 0};
-	amph_session_send(&peers.session, &raw, WIRE_WELCOME, 0, -1, 0);
+	send_raw(&peers, WIRE_WELCOME, 0);
 	waiting(&mains)->header.from = 6;
 	waiting(&mains)->header.to ^= 1;
 	settle(&mains, &peers);
@@ -206,20 +206,20 @@ static void stale_greetings_are_refused(void **state)
 	assert_int_equal(mains.session.count.stale, 1);
 	/* a late copy of the right one */
 	raw.body.hello = (struct wire_hello){1, 1, 0, 1, 0, 496, 0};
-	amph_session_send(&peers.session, &raw, WIRE_WELCOME, 0, -1, 0);
+	send_raw(&peers, WIRE_WELCOME, 0);
 	peers.session.sent--;
 	settle(&mains, &peers);
 	assert_int_equal(mains.session.count.rejected, 1);
 	/* another life's, but fresh */
-	amph_session_send(&peers.session, &raw, WIRE_WELCOME, 0, -1, 0);
+	send_raw(&peers, WIRE_WELCOME, 0);
 	waiting(&mains)->header.from = 8;
 	assert_int_equal(amph_session_poll(&mains.session, 0), -ECONNRESET);
 
 	/* a peer that has just booted finds ready, give and goodbye of an earlier life */
 	open_pair();
-	amph_session_send(&mains.session, &raw, WIRE_READY, 0, -1, 0);
+	send_raw(&mains, WIRE_READY, 0);
 	raw.body.deny = (struct wire_deny){0};
-	amph_session_send(&mains.session, &raw, WIRE_GOODBYE, 0, -1, 0);
+	send_raw(&mains, WIRE_GOODBYE, 0);
 	assert_int_equal(amph_session_init(&peers.session, &peers.config), 0);
 	peers.session.state = AMPH_SESSION_GREETING;
 	/* even with the same boot count */
@@ -236,7 +236,7 @@ static enum wire_reason greet(uint64_t from, uint64_t to, struct wire_hello hell
 	peers.session.state = AMPH_SESSION_GREETING;
 	mains.session.epoch = from;
 	raw.body.hello = hello;
-	amph_session_send(&mains.session, &raw, WIRE_HELLO, 0, -1, 0);
+	send_raw(&mains, WIRE_HELLO, 0);
 	waiting(&peers)->header.to = to;
 	peers.end.last.header.type = 0;
 	assert_int_equal(amph_session_poll(&peers.session, 0), 1);
@@ -285,8 +285,7 @@ static void versions_and_nonces_are_checked(void **state)
 		else
 			raw.body.reject =
 				(struct wire_reject){.type = WIRE_HELLO, .reason = WIRE_VERSION};
-		amph_session_send(&peers.session, &raw, i < 3 ? WIRE_WELCOME : WIRE_REJECT, 0, -1,
-				  0);
+		send_raw(&peers, i < 3 ? WIRE_WELCOME : WIRE_REJECT, 0);
 		assert_int_equal(amph_session_poll(&mains.session, 0), -EPROTO);
 		assert_int_equal(mains.session.state, AMPH_SESSION_LOST);
 		/* nothing was ever shared: nothing is in quarantine */
@@ -304,7 +303,7 @@ static void versions_and_nonces_are_checked(void **state)
 	/* nothing counts before the end of the greeting */
 	open_pair();
 	raw.body.deny = (struct wire_deny){0};
-	amph_session_send(&mains.session, &raw, WIRE_GOODBYE, 0, -1, 0);
+	send_raw(&mains, WIRE_GOODBYE, 0);
 	peers.session.state = AMPH_SESSION_GREETING;
 	assert_int_equal(amph_session_poll(&peers.session, 0), 1);
 	assert_int_equal(peers.end.last.body.reject.reason, WIRE_STATE);
@@ -621,12 +620,12 @@ static void who_closes_takes_nothing_new(void **state)
 	assert_int_equal(amph_session_close(&peers.session, 0), -ETIMEDOUT);
 	mains.end.count = 0;
 	raw_offer(9);
-	amph_session_send(&mains.session, &raw, WIRE_OFFER, 1, -1, 0);
+	send_raw(&mains, WIRE_OFFER, 1);
 	assert_int_equal(amph_session_poll(&peers.session, 0), 1);
 	assert_int_equal(live_shares(&peers), 0);
 	assert_int_equal(peers.end.last.header.type, WIRE_GOODBYE);
 	raw.body.deny = (struct wire_deny){0};
-	amph_session_send(&mains.session, &raw, WIRE_GOODBYE, 0, -1, 0);
+	send_raw(&mains, WIRE_GOODBYE, 0);
 	assert_int_equal(amph_session_poll(&peers.session, 0), 1);
 	assert_int_equal(peers.session.state, AMPH_SESSION_CLOSED);
 }
@@ -639,7 +638,7 @@ static void leaving_without_releasing_is_a_loss(void **state)
 	open_pair();
 	share_buffer(AMPH_DEVICE_READS_WRITES);
 	raw.body.deny = (struct wire_deny){0};
-	amph_session_send(&peers.session, &raw, WIRE_GOODBYE, 0, -1, 0);
+	send_raw(&peers, WIRE_GOODBYE, 0);
 	assert_int_equal(amph_session_poll(&mains.session, 0), -ECONNRESET);
 	assert_int_equal(mains.session.state, AMPH_SESSION_LOST);
 	assert_true(buffer.attachment.quarantined);
@@ -649,7 +648,7 @@ static void leaving_without_releasing_is_a_loss(void **state)
 	open_buffer(AMPH_DEVICE_READS_WRITES);
 	share = offer_buffer();
 	raw.body.deny = (struct wire_deny){0};
-	amph_session_send(&peers.session, &raw, WIRE_GOODBYE, 0, -1, 0);
+	send_raw(&peers, WIRE_GOODBYE, 0);
 	assert_int_equal(amph_session_poll(&mains.session, 0), 1);
 	assert_int_equal(mains.session.state, AMPH_SESSION_CLOSED);
 	assert_int_equal(mains.log[0].what, 'A');
@@ -661,9 +660,9 @@ static void leaving_without_releasing_is_a_loss(void **state)
 	open_pair();
 	raw_offer(1)->segment_count = 2;
 	raw.body.offer.segments[0].length = 64;
-	amph_session_send(&mains.session, &raw, WIRE_OFFER, 1, -1, 0);
+	send_raw(&mains, WIRE_OFFER, 1);
 	raw.body.deny = (struct wire_deny){0};
-	amph_session_send(&mains.session, &raw, WIRE_GOODBYE, 0, -1, 0);
+	send_raw(&mains, WIRE_GOODBYE, 0);
 	assert_int_equal(amph_session_poll(&peers.session, 0), 2);
 	assert_int_equal(peers.session.state, AMPH_SESSION_CLOSED);
 	assert_int_equal(live_shares(&peers), 0);
@@ -767,7 +766,7 @@ static void an_import_that_is_still_referred_to_keeps_its_slot(void **state)
 	settle(&mains, &peers);
 	assert_null(shm->va);
 	raw_offer(1);
-	amph_session_send(&mains.session, &raw, WIRE_OFFER, 1, -1, 0);
+	send_raw(&mains, WIRE_OFFER, 1);
 	amph_session_poll(&peers.session, 0);
 	assert_int_equal(peers.shares[0].state, AMPH_SHARE_FREE);
 	assert_int_equal(peers.shares[1].state, AMPH_SHARE_ACCEPTED);

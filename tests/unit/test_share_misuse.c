@@ -249,7 +249,7 @@ static void segments_whose_sum_wraps_are_malformed(void **state)
 	raw.body.offer.count = 2;
 	raw.body.offer.segments[0] = (struct wire_segment){0, 1ull << 63};
 	raw.body.offer.segments[1] = (struct wire_segment){0, (1ull << 63) + 4096};
-	assert_int_equal(amph_session_send(&mains.session, &raw, WIRE_OFFER, 2, -1, 0), 0);
+	assert_int_equal(send_raw(&mains, WIRE_OFFER, 2), 0);
 	assert_int_equal(amph_session_poll(&peers.session, 0), 1);
 	said_refuse(&peers, WIRE_MALFORMED);
 	assert_int_equal(peers.maps, 0);

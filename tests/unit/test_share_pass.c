@@ -431,14 +431,14 @@ static void requests_are_few_and_their_answers_real(void **state)
 	say(&peers, &mains, WIRE_REQUEST, 0);
 	said_reject(&mains, WIRE_REQUEST, WIRE_EXISTS);
 	raw.body.request = (struct wire_request){.request = 99, .size = 64, .direction = 1};
-	amph_session_send(&peers.session, &raw, WIRE_REQUEST, 0, -1, 0);
+	send_raw(&peers, WIRE_REQUEST, 0);
 	assert_int_equal(amph_session_poll(&mains.session, 0), 1);
 	assert_int_equal(mains.end.last.header.type, WIRE_DENY);
 	assert_int_equal(mains.end.last.body.deny.reason, WIRE_NO_SPACE);
 	open_pair();
 	raw.body.request = (struct wire_request){.request = 9, .size = 64, .direction = 1};
 	memset(raw.body.request.name, 'n', AMPH_NAME_MAX);
-	amph_session_send(&peers.session, &raw, WIRE_REQUEST, 0, -1, 0);
+	send_raw(&peers, WIRE_REQUEST, 0);
 	assert_int_equal(amph_session_poll(&mains.session, 0), 1);
 	assert_int_equal(mains.end.last.body.deny.reason, WIRE_NAME_TOO_LONG);
 	settle(&mains, &peers);

@@ -77,7 +77,7 @@ static void an_fd_is_mapped_or_refused_and_closed(void **state)
 /* Gives main's message to the peer together with an fd, as a socket would. */
 static void say_with_fd(enum wire_type type, uint32_t count)
 {
-	assert_int_equal(amph_session_send(&mains.session, &raw, type, count, -1, 0), 0);
+	assert_int_equal(send_raw(&mains, type, count), 0);
 	peers.end.count = 0;
 	amph_session_receive(&peers.session, &mains.end.last, mains.end.last.header.length,
 			     memory_fd(F_SEAL_SHRINK));

@@ -51,7 +51,7 @@ static int slow_send(struct amph_channel *channel, const void *message, uint32_t
 static void garbage(struct side *from)
 {
 	raw.body.answer = (struct wire_answer){.handle = 77, .generation = 1, .flags = 1};
-	assert_int_equal(amph_session_send(&from->session, &raw, WIRE_RELEASE, 0, -1, 0), 0);
+	assert_int_equal(send_raw(from, WIRE_RELEASE, 0), 0);
 }
 
 static int flooded_poll(struct amph_channel *channel, uint64_t deadline)
@@ -115,7 +115,7 @@ static void the_refusal_of_a_request_counts_too(void **state)
 	for (uint32_t i = 0; i < 6; i++) {
 		raw.body.request =
 			(struct wire_request){.request = i + 1, .size = UINT64_MAX, .direction = 1};
-		amph_session_send(&peers.session, &raw, WIRE_REQUEST, 0, -1, 0);
+		send_raw(&peers, WIRE_REQUEST, 0);
 	}
 	room_after = 400 * MILLISECOND;
 	start = amph_time_now();
@@ -362,7 +362,7 @@ static void nor_does_a_buffer_stand_in_an_imports_way(void **state)
 	/* and two imports of one name are two buffers */
 	raw_offer(7);
 	memcpy(raw.body.offer.name, "arena:1000", 11);
-	amph_session_send(&peers.session, &raw, WIRE_OFFER, 1, -1, 0);
+	send_raw(&peers, WIRE_OFFER, 1);
 	assert_int_equal(amph_session_poll(&mains.session, 0), 1);
 	assert_int_equal(live_shares(&mains), 3);
 	assert_int_equal(mains.shares[2].state, AMPH_SHARE_ACCEPTED);
@@ -483,13 +483,13 @@ static void an_importer_with_caches_shares_no_line(void **state)
 	peers.session.home.coherent = false;
 	peers.session.home.cache = &caches;
 	raw_offer(1)->granule = amph_cache_line() / 2;
-	amph_session_send(&mains.session, &raw, WIRE_OFFER, 1, -1, 0);
+	send_raw(&mains, WIRE_OFFER, 1);
 	amph_session_poll(&peers.session, 0);
 	said_refuse(&peers, WIRE_INVALID);
 	assert_int_equal(peers.unmaps, 1);
 	assert_null(peers.memory.buffers);
 	raw_offer(1)->granule = amph_cache_line();
-	amph_session_send(&mains.session, &raw, WIRE_OFFER, 1, -1, 0);
+	send_raw(&mains, WIRE_OFFER, 1);
 	amph_session_poll(&peers.session, 0);
 	assert_int_equal(peers.shares[0].state, AMPH_SHARE_ACCEPTED);
 }

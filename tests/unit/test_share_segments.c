@@ -43,7 +43,7 @@ static void say_offer(uint32_t count, const struct wire_segment *here, uint32_t 
 	};
 	for (uint32_t i = 0; i < here_count; i++)
 		raw.body.offer.segments[i] = here[i];
-	assert_int_equal(amph_session_send(&mains.session, &raw, WIRE_OFFER, here_count, -1, 0), 0);
+	assert_int_equal(send_raw(&mains, WIRE_OFFER, here_count), 0);
 	amph_session_poll(&peers.session, 0);
 }
 
@@ -53,7 +53,7 @@ static void say_segments(uint32_t first, uint32_t count)
 	for (uint32_t i = 0; i < count; i++)
 		raw.body.segments.segments[i] =
 			(struct wire_segment){ARENA_DA + (first + i) * 16, 16};
-	assert_int_equal(amph_session_send(&mains.session, &raw, WIRE_SEGMENTS, count, -1, 0), 0);
+	assert_int_equal(send_raw(&mains, WIRE_SEGMENTS, count), 0);
 	amph_session_poll(&peers.session, 0);
 }
 

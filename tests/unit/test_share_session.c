@@ -94,10 +94,51 @@ static void a_buffer_goes_there_and_back(void **state)
 	assert_int_equal(peers.session.state, AMPH_SESSION_CLOSED);
 }
 
+static void a_session_of_init_peer_is_the_peer_and_grants_nothing(void **state)
+{
+	const struct amph_session_request wanted = {.size = 64, .direction = AMPH_DEVICE_READS};
+	uint32_t request;
+	(void)state;
+
+	memset(&buffer, 0, sizeof(buffer));
+	memset(&mains, 0, sizeof(mains));
+	memset(&peers, 0, sizeof(peers));
+	loopback_init(&mains.end, &peers.end);
+	side_init(&mains, AMPH_SESSION_MAIN, 5);
+	side_init(&peers, AMPH_SESSION_MAIN, 7);
+	assert_int_equal(amph_session_init(&mains.session, &mains.config), 0);
+	assert_int_equal(amph_session_init_peer_checked(&peers.session, &peers.config, AMPH_ABI, 1),
+			 -EPROTO);
+	assert_int_equal(amph_session_init_peer(&peers.session, &peers.config), 0);
+	assert_int_equal(amph_session_open(&peers.session, 0), -ETIMEDOUT);
+	assert_int_equal(peers.end.sent, 0);
+	amph_session_open(&mains.session, 0);
+	settle(&mains, &peers);
+	assert_int_equal(peers.session.state, AMPH_SESSION_OPEN);
+
+	assert_int_equal(amph_session_request(&mains.session, &wanted, 0, &request), 0);
+	settle(&mains, &peers);
+	assert_int_equal(peers.logged, 0);
+	assert_int_equal(mains.log[0].what, 'G');
+	assert_int_equal(mains.log[0].cookie, request);
+	assert_int_equal(mains.log[0].error, -ENOTSUP);
+	/* it may ask itself, and all else is as ever */
+	assert_int_equal(amph_session_request(&peers.session, &wanted, 0, &request), 0);
+	settle(&mains, &peers);
+	assert_int_equal(mains.log[1].what, 'Q');
+	assert_int_equal(share_buffer(AMPH_DEVICE_READS)->state, AMPH_SHARE_ACCEPTED);
+	assert_int_equal(amph_session_deny(&mains.session, request, -ENOMEM, 0), 0);
+	settle(&mains, &peers);
+	assert_int_equal(peers.log[peers.logged - 1].what, 'G');
+	assert_int_equal(peers.log[peers.logged - 1].error, -ENOMEM);
+	assert_int_equal(peers.session.count.rejected + mains.session.count.rejected, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_buffer_goes_there_and_back),
+		cmocka_unit_test(a_session_of_init_peer_is_the_peer_and_grants_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

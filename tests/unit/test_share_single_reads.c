@@ -162,8 +162,7 @@ static void an_offer_in_many_messages_depends_on_no_second_read(void **state)
 	for (uint32_t i = first; i < count; i++)
 		raw.body.segments.segments[i - first] =
 			(struct wire_segment){ARENA_DA + 64 * i, 64};
-	assert_int_equal(
-		amph_session_send(&mains.session, &raw, WIRE_SEGMENTS, count - first, -1, 0), 0);
+	assert_int_equal(send_raw(&mains, WIRE_SEGMENTS, count - first), 0);
 	assert_int_equal(amph_session_poll(&peers.session, 0), 1);
 	assert_int_equal(copied, amph_wire_length(WIRE_SEGMENTS, count - first));
 	assert_int_equal(peers.shares[0].state, AMPH_SHARE_ACCEPTED);
