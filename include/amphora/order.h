@@ -205,6 +205,16 @@ static inline void amph_keep32(uint32_t *word, uint32_t value)
 		amph_store32(word, value);
 }
 
+/* Brings a cache line that will soon be read, and orders nothing; any address, also a wrong one. */
+static inline void amph_prefetch(const void *address)
+{
+#if AMPH_ORDER_ALWAYS
+	(void)address;
+#else
+	__builtin_prefetch(address);
+#endif
+}
+
 /* One single store of a shared word, after everything before it in program order. */
 static inline void amph_store16_release(uint16_t *word, uint16_t value)
 {

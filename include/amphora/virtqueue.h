@@ -77,6 +77,7 @@ struct amph_virtqueue_device {
 	uint32_t
 		area_size; /* bytes, at most 4 GiB - 1; device's role: every descriptor lies inside */
 	uint64_t area; /* address, as descriptors carry it, of the memory that all buffers lie in */
+	void *va; /* the area here, for what is fetched ahead; NULL: nothing is */
 	bool event_index; /* VIRTIO_RING_F_EVENT_IDX was negotiated */
 	bool ring_always; /* what was given is worth a doorbell, whatever the other side asks for */
 	uint8_t least; /* device's role: bytes that every descriptor must have room for, not 0 */

@@ -26,6 +26,7 @@ int amph_rpmsg_prepare(struct amph_rpmsg *rpmsg, const struct amph_rpmsg_config 
 	__builtin_memset(rpmsg, 0, sizeof(*rpmsg));
 	rpmsg->config = *config;
 	rpmsg->device.area = buffers->pa;
+	rpmsg->device.va = buffers->va;
 	rpmsg->device.area_size = (uint32_t)buffers->size;
 	rpmsg->device.least = AMPH_RPMSG_HEADER;
 	rpmsg->device.event_index = config->event_index;
@@ -89,7 +90,7 @@ int amph_rpmsg_poll(struct amph_rpmsg *rpmsg)
 	if (amph_fork_happened(rpmsg->fork_generation))
 		return -EPERM;
 	if (rpmsg->delivering)
-		return rpmsg->device.fault ? rpmsg->device.fault : -EBUSY;
+		return -EBUSY;
 	while (count < queue->vring.count && (slot = rpmsg->take(queue))) {
 		count++;
 		slot->state = RPMSG_DELIVERING;

@@ -43,7 +43,7 @@ enum {
 static inline void *rpmsg_buffer(const struct amph_rpmsg *rpmsg,
 				 const struct amph_virtqueue_slot *slot)
 {
-	return (char *)rpmsg->config.buffers.va + slot->offset;
+	return (char *)rpmsg->device.va + slot->offset;
 }
 
 /* 0; the fault that ended the device; or -EPERM in a forked child: the rings are the parent's. */

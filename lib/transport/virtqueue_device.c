@@ -73,6 +73,7 @@ struct amph_virtqueue_slot *amph_virtqueue_device_take(struct amph_virtqueue *qu
 	what = "bad ring id";
 	if (id >= queue->vring.count || queue->slots[id].state != AMPH_VIRTQUEUE_THEIRS)
 		goto broken;
+	amph_virtqueue_expect(queue, id);
 	what = "bad descriptor";
 	if (!read_descriptor(queue, &queue->slots[id], (const void *)&queue->vring.desc[id]))
 		goto broken;

@@ -47,6 +47,13 @@ struct amph_virtqueue_slot *amph_virtqueue_driver_take(struct amph_virtqueue *qu
 		element.id = there;
 		goto broken;
 	}
+	/* the entry that this side gave when it was at this place */
+	amph_virtqueue_expect(
+		queue,
+		amph_virtqueue_entry(
+			queue,
+			amph_load16(&queue->mine[HALF_ENTRIES +
+						 amph_virtqueue_entry(queue, queue->consumed)])));
 	/* once; after the acquire of the index in amph_virtqueue_look() */
 	amph_copy_from_shared(&element, &elements[amph_virtqueue_entry(queue, queue->consumed)],
 			      sizeof(element));

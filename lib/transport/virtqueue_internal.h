@@ -60,6 +60,16 @@ static inline uint32_t amph_virtqueue_look(struct amph_virtqueue *queue)
 	return (uint16_t)(seen - consumed);
 }
 
+/*
+ * Fetches ahead what a buffer begins with: it lies where it lay the last time, most likely. So its
+ * line is on its way while that of the descriptor or the used element still comes.
+ */
+static inline void amph_virtqueue_expect(const struct amph_virtqueue *queue, uint32_t id)
+{
+	if (queue->device->va)
+		amph_prefetch((const char *)queue->device->va + queue->slots[id].offset);
+}
+
 /* Ends the device, says why, and is the NULL of a take. */
 static inline void *amph_virtqueue_break(struct amph_virtqueue *queue, const char *what,
 					 uint32_t value)

@@ -79,6 +79,11 @@ static inline void amph_keep32(uint32_t *word, uint32_t value)
 	amph_store32(word, value);
 }
 
+static inline void amph_prefetch(const void *address)
+{
+	(void)address;
+}
+
 static inline void amph_store16_release(uint16_t *word, uint16_t value)
 {
 	__atomic_store_n(word, value, __ATOMIC_RELEASE);
