@@ -31,6 +31,8 @@ struct amph_attachment {
 	uintptr_t private_data[2]; /* the target's */
 	struct amph_attachment *next; /* of the buffer */
 	struct amph_attachment *target_next; /* of the target */
+	struct amph_attachment **target_link; /* what points to it in the target's list */
+	void *offered; /* the share layer's: what it is offered as; NULL: it is not */
 };
 
 /* The device address of a byte of the buffer. Returns 0 and *da, or -ERANGE. */

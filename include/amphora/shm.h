@@ -64,6 +64,8 @@ struct amph_range {
 struct amph_memory {
 	struct amph_provider *providers;
 	struct amph_shm *buffers;
+	struct amph_shm *names; /* root of the tree of names of what was opened here */
+	void (*forget_name)(struct amph_shm *shm); /* set by the first open: imports link no tree */
 	uint32_t generation; /* stamped on the next buffer; never 0 */
 	uint32_t fork_generation;
 	const uint32_t *fork_word; /* where this process keeps it, or NULL: ask */
@@ -107,6 +109,10 @@ struct amph_shm {
 	uintptr_t private_data[4]; /* the provider's */
 	struct amph_why why; /* of the last refusal on this buffer */
 	struct amph_shm *next;
+	struct amph_shm **link; /* what points to it in the context's list; NULL: it is not in it */
+	/* opened, not imported: its place among the names, see names.c */
+	struct amph_shm *branches[4];
+	struct amph_shm **name_link;
 };
 
 /*

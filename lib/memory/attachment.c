@@ -16,6 +16,9 @@ void amph_attachment_link(struct amph_attachment *attachment)
 	attachment->next = shm->attachments;
 	shm->attachments = attachment;
 	attachment->target_next = target->attachments;
+	attachment->target_link = &target->attachments;
+	if (attachment->target_next)
+		attachment->target_next->target_link = &attachment->target_next;
 	target->attachments = attachment;
 	target->owner = shm->memory->fork_generation + 1;
 }
@@ -23,15 +26,15 @@ void amph_attachment_link(struct amph_attachment *attachment)
 void amph_attachment_unlink(struct amph_attachment *attachment)
 {
 	struct amph_shm *shm = attachment->shm;
-	struct amph_attachment **link = &shm->attachments;
+	struct amph_attachment **link = &shm->attachments; /* a buffer has few */
 
 	while (*link != attachment)
 		link = &(*link)->next;
 	*link = attachment->next;
-	link = &attachment->target->attachments;
-	while (*link != attachment)
-		link = &(*link)->target_next;
-	*link = attachment->target_next;
+	/* a target may have many */
+	*attachment->target_link = attachment->target_next;
+	if (attachment->target_next)
+		attachment->target_next->target_link = attachment->target_link;
 	shm->attachment_bits &= ~attachment->bit;
 	/* whoever uses it from now on is refused */
 	attachment->shm = NULL;

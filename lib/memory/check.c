@@ -65,6 +65,10 @@ int amph_shm_check(const struct amph_shm *shm)
 {
 	if (!shm->memory || !shm->references == !shm->abandoned)
 		return -EFAULT;
+	if (shm->link && *shm->link != shm)
+		return -EFAULT;
+	if (shm->name_link && (*shm->name_link != shm || shm->imported || !shm->link))
+		return -EFAULT;
 	if (shm->segment_count > shm->storage.segment_max ||
 	    (shm->segment_count &&
 	     amph_segments_check(shm->storage.segments, shm->segment_count, shm->size, NULL)))

@@ -29,8 +29,11 @@ int amph_shm_prepare(struct amph_memory *memory, struct amph_shm *shm,
 		     const struct amph_shm_storage *storage, const char *full_name, uint64_t size,
 		     uint32_t flags, const char **name);
 
-/* The open buffer of that name, or NULL. Imports are in the list but not in the name space. */
-struct amph_shm *amph_shm_named(const struct amph_memory *memory, const char *name);
+/* Where the open buffer of that name is, or would be: then it points to NULL. */
+struct amph_shm **amph_name_find(struct amph_memory *memory, const char *name);
+
+/* Makes a published buffer known under its name, which no other has. */
+void amph_name_add(struct amph_shm *shm);
 
 /* Puts a prepared, filled buffer into the lists: `holder` has all of it, one reference. */
 void amph_shm_publish(struct amph_shm *shm, uint32_t holder);

@@ -47,7 +47,7 @@ int amph_shm_open(struct amph_memory *memory, struct amph_shm *shm,
 	const char *own_name;
 	int error = amph_shm_prepare(memory, shm, storage, name, size, flags, &own_name);
 
-	if (!error && amph_shm_named(memory, name))
+	if (!error && *amph_name_find(memory, name))
 		error = amph_refuse(&shm->why, -EEXIST, "a buffer of that name is open", 0, 0);
 	if (error)
 		return amph_shm_fail(memory, shm, error);
@@ -71,5 +71,6 @@ int amph_shm_open(struct amph_memory *memory, struct amph_shm *shm,
 		return amph_shm_fail(memory, shm, -EFAULT);
 	}
 	amph_shm_publish(shm, AMPH_HOLDER_CPU);
+	amph_name_add(shm);
 	return 0;
 }

@@ -23,15 +23,6 @@ int amph_memory_init_checked(struct amph_memory *memory, uint32_t abi, uint32_t 
 	return 0;
 }
 
-static bool same_text(const char *a, const char *b)
-{
-	while (*a && *a == *b) {
-		a++;
-		b++;
-	}
-	return *a == *b;
-}
-
 /* "provider:name", both parts there, visible ASCII only; the first colon parts them. */
 static int check_name(const char *full_name, const char **name, struct amph_why *why)
 {
@@ -56,16 +47,6 @@ static int check_name(const char *full_name, const char **name, struct amph_why 
 		return amph_refuse(why, -EINVAL, "the buffer's name is not \"provider:name\"",
 				   length, AMPH_NAME_MAX - 1);
 	return 0;
-}
-
-struct amph_shm *amph_shm_named(const struct amph_memory *memory, const char *name)
-{
-	struct amph_shm *shm = memory->buffers;
-
-	/* what an import is called is the other side's word: it must not pass for a provider's */
-	while (shm && (shm->imported || !same_text(shm->name, name)))
-		shm = shm->next;
-	return shm;
 }
 
 bool amph_memory_forked(const struct amph_memory *memory)
@@ -133,6 +114,9 @@ void amph_shm_publish(struct amph_shm *shm, uint32_t holder)
 	if (!++memory->generation)
 		memory->generation = 1;
 	shm->next = memory->buffers;
+	shm->link = &memory->buffers;
+	if (shm->next)
+		shm->next->link = &shm->next;
 	memory->buffers = shm;
 	shm->why = (struct amph_why){0};
 }
@@ -143,25 +127,6 @@ int amph_shm_fail(struct amph_memory *memory, struct amph_shm *shm, int error)
 
 	*shm = (struct amph_shm){.handle = -1, .why = why};
 	memory->why = why;
-	return error;
-}
-
-int amph_shm_find(struct amph_memory *memory, const char *name, struct amph_shm **shm)
-{
-	int error;
-
-	*shm = NULL;
-	if (amph_memory_forked(memory))
-		return amph_memory_refuse_child(memory, &memory->why);
-	if (name)
-		*shm = amph_shm_named(memory, name);
-	if (!*shm)
-		return amph_refuse(&memory->why, -ENOENT, "no buffer of that name is open", 0, 0);
-	error = amph_shm_get(*shm);
-	if (error) {
-		memory->why = (*shm)->why;
-		*shm = NULL;
-	}
 	return error;
 }
 
@@ -178,15 +143,18 @@ int amph_shm_get(struct amph_shm *shm)
 	return 0;
 }
 
+/* Once is enough: an abandoned buffer has left before it is closed. */
 static void leave_list(struct amph_shm *shm)
 {
-	struct amph_shm **link = &shm->memory->buffers;
-
-	while (*link && *link != shm)
-		link = &(*link)->next;
-	if (*link)
-		*link = shm->next;
+	if (!shm->link)
+		return;
+	*shm->link = shm->next;
+	if (shm->next)
+		shm->next->link = shm->link;
 	shm->next = NULL;
+	shm->link = NULL;
+	if (shm->name_link)
+		shm->memory->forget_name(shm);
 }
 
 void amph_shm_close(struct amph_shm *shm)

@@ -233,6 +233,115 @@ static void ownership(void)
 	}
 }
 
+/* --- many buffers --- */
+
+#define MANY 100000
+
+static struct amph_memory crowd;
+static struct amph_target crowd_target;
+static struct amph_shm *crowd_buffers;
+static struct amph_attachment *crowd_attachments;
+static struct amph_range *crowd_ranges;
+static struct amph_segment *crowd_segments;
+
+static int crowd_open(struct amph_provider *provider, struct amph_shm *opened, const char *name)
+{
+	(void)provider;
+	(void)name;
+	opened->va = NULL;
+	return 0;
+}
+
+static void crowd_close(struct amph_provider *provider, struct amph_shm *closed)
+{
+	(void)provider;
+	(void)closed;
+}
+
+static void number_name(char *name, uint32_t i)
+{
+	memcpy(name, "crowd:00000", 12);
+	for (int digit = 10; digit > 5; digit--, i /= 10)
+		name[digit] = (char)('0' + i % 10);
+}
+
+static void open_in_crowd(uint32_t i)
+{
+	const struct amph_shm_storage storage = {.ranges = &crowd_ranges[i], .range_max = 1};
+	char name[12];
+
+	number_name(name, i);
+	must(amph_shm_open(&crowd, &crowd_buffers[i], &storage, name, SIZE, 0));
+	must(amph_shm_attach(&crowd_buffers[i], &crowd_target, AMPH_DEVICE_READS,
+			     AMPH_SYNC_MESSAGES, &crowd_attachments[i], &crowd_segments[i], 1));
+}
+
+static void close_in_crowd(uint32_t i)
+{
+	must(amph_shm_detach(&crowd_attachments[i]));
+	must(amph_shm_put(&crowd_buffers[i]));
+}
+
+/* A whole life: opened, attached, found by name, detached, closed. */
+static void lives(uint32_t count)
+{
+	struct amph_shm *found;
+	char name[12];
+
+	for (uint32_t i = 0; i < TIMES; i++) {
+		uint32_t which = i * 7919 % count;
+
+		close_in_crowd(which);
+		open_in_crowd(which);
+		number_name(name, which);
+		must(amph_shm_find(&crowd, name, &found));
+		must(amph_shm_put(found));
+	}
+}
+
+__attribute__((noinline)) void count_life_among_100(void);
+void count_life_among_100(void)
+{
+	lives(100);
+}
+
+__attribute__((noinline)) void count_life_among_100000(void);
+void count_life_among_100000(void)
+{
+	lives(MANY);
+}
+
+static void many(void)
+{
+	static const struct amph_target_ops ops = {.attach = attach, .detach = detach};
+	static const struct amph_provider_ops opens = {.open = crowd_open, .close = crowd_close};
+	static struct amph_provider provider = {.name = "crowd", .ops = &opens};
+
+	crowd_buffers = calloc(MANY, sizeof(*crowd_buffers));
+	crowd_attachments = calloc(MANY, sizeof(*crowd_attachments));
+	crowd_ranges = calloc(MANY, sizeof(*crowd_ranges));
+	crowd_segments = calloc(MANY, sizeof(*crowd_segments));
+	if (!crowd_buffers || !crowd_attachments || !crowd_ranges || !crowd_segments)
+		must(-ENOMEM);
+	crowd_target = (struct amph_target){.name = "crowd", .ops = &ops, .coherent = true};
+	must(amph_memory_init(&crowd));
+	must(amph_memory_add_provider(&crowd, &provider));
+	for (uint32_t i = 0; i < 100; i++)
+		open_in_crowd(i);
+	for (int i = 0; i < CALLS; i++)
+		count_life_among_100();
+	for (uint32_t i = 100; i < MANY; i++)
+		open_in_crowd(i);
+	for (int i = 0; i < CALLS; i++)
+		count_life_among_100000();
+	for (uint32_t i = 0; i < MANY; i++)
+		close_in_crowd(i);
+	free(crowd_buffers);
+	free(crowd_attachments);
+	free(crowd_ranges);
+	free(crowd_segments);
+}
+
 /* --- RPMsg --- */
 
 static struct pair pair;
@@ -287,6 +396,7 @@ int main(void)
 {
 	pools();
 	ownership();
+	many();
 	rpmsg();
 	return 0;
 }
