@@ -10,5 +10,6 @@
 const struct bench_contender *const bench_contenders[] = {
 	&bench_floor_contender,
 	&bench_stream_contender,
+	&bench_rpmsg_contender,
 	NULL,
 };

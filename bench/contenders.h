@@ -10,5 +10,6 @@
 
 extern const struct bench_contender bench_floor_contender; /* floors.c */
 extern const struct bench_contender bench_stream_contender;
+extern const struct bench_contender bench_rpmsg_contender; /* rpmsg.c */
 
 #endif
