@@ -79,16 +79,12 @@ static int check_records(struct amph_shm *shm, uint64_t offset, uint64_t length,
 	for (uint32_t i = amph_range_find(shm, offset);
 	     i < shm->range_count && shm->storage.ranges[i].offset < offset + length; i++) {
 		const struct amph_range *range = &shm->storage.ranges[i];
-		const char *wrong = NULL;
+		bool held = range->holders & hand_off->with;
 
-		if (!(range->holders & hand_off->with))
-			wrong = hand_off->lacking;
-		else if (range->holders & hand_off->without)
-			wrong = hand_off->disturbed;
-		if (wrong)
-			return amph_refuse(&shm->why, -EACCES, wrong,
-					   range->offset > offset ? range->offset : offset,
-					   range->holders);
+		if (!held || range->holders & hand_off->without)
+			return amph_refuse(
+				&shm->why, -EACCES, held ? hand_off->disturbed : hand_off->lacking,
+				range->offset > offset ? range->offset : offset, range->holders);
 		hand_off->was_written = hand_off->was_written || range->written;
 	}
 	return 0;
@@ -118,7 +114,10 @@ bool amph_attachment_written(const struct amph_attachment *attachment)
 	return attachment == attachment->shm->home || attachment->direction & AMPH_DEVICE_WRITES;
 }
 
-static const char not_the_cpus[] = "the CPU does not own the bytes from here on";
+/* Texts that wait for a refusal: none where reasons are left out. */
+#define TEXT(text) (AMPH_REASONS ? (text) : NULL)
+
+#define NOT_THE_CPUS TEXT("the CPU does not own the bytes from here on")
 
 /* May the CPU give, and if so: what it does to the record. */
 static int check_give(const struct amph_attachment *attachment, uint64_t offset, uint64_t length,
@@ -136,17 +135,17 @@ static int check_give(const struct amph_attachment *attachment, uint64_t offset,
 		return amph_refuse(&shm->why, -EINVAL, "the target is not attached for reading",
 				   attachment->direction, AMPH_DEVICE_READS);
 	*hand_off = (struct amph_hand_off){
-		.with = AMPH_HOLDER_CPU, .lacking = not_the_cpus, .add = attachment->bit};
+		.with = AMPH_HOLDER_CPU, .lacking = NOT_THE_CPUS, .add = attachment->bit};
 	if (reading) {
 		hand_off->without = attachment->bit;
-		hand_off->disturbed = "the target reads the bytes from here on already";
+		hand_off->disturbed = TEXT("the target reads the bytes from here on already");
 		hand_off->share = true;
 	} else {
 		hand_off->without = ~AMPH_HOLDER_CPU;
 		/* what it reads together with the home alone it can give back */
 		if (attachment == shm->home)
 			hand_off->without &= ~attachment->bit;
-		hand_off->disturbed = "others still read the bytes from here on";
+		hand_off->disturbed = TEXT("others still read the bytes from here on");
 		hand_off->remove = AMPH_HOLDER_CPU;
 		hand_off->written = amph_attachment_written(attachment);
 	}
@@ -166,9 +165,9 @@ static int check_take(const struct amph_attachment *attachment, uint64_t offset,
 		return amph_refuse(&shm->why, -EINVAL, "only a home shares with this side", 0, 0);
 	*hand_off = (struct amph_hand_off){
 		.with = attachment->bit,
-		.lacking = "the target does not hold the bytes from here on",
+		.lacking = TEXT("the target does not hold the bytes from here on"),
 		.without = attachment == shm->home ? ~attachment->bit : 0,
-		.disturbed = "this side reads the bytes from here on already",
+		.disturbed = TEXT("this side reads the bytes from here on already"),
 		.add = AMPH_HOLDER_CPU,
 		/* what its home shares for reading stays the home's too */
 		.remove = reading ? 0 : attachment->bit,
@@ -356,7 +355,7 @@ int amph_shm_sync_for_cpu_reading(struct amph_attachment *attachment, uint64_t o
 __attribute__((noinline)) static int check_access(struct amph_shm *shm, uint64_t offset,
 						  uint64_t length, bool write)
 {
-	struct amph_hand_off access = {.with = AMPH_HOLDER_CPU, .lacking = not_the_cpus};
+	struct amph_hand_off access = {.with = AMPH_HOLDER_CPU, .lacking = NOT_THE_CPUS};
 	int error = amph_shm_usable(shm);
 
 	if (!error)
@@ -369,7 +368,7 @@ __attribute__((noinline)) static int check_access(struct amph_shm *shm, uint64_t
 	if (write) {
 		/* who reads together with others does not write */
 		access.without = ~AMPH_HOLDER_CPU;
-		access.disturbed = "the bytes from here on are shared for reading";
+		access.disturbed = TEXT("the bytes from here on are shared for reading");
 	}
 	return check_records(shm, offset, length, &access);
 }

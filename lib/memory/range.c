@@ -51,18 +51,17 @@ void amph_range_merge(struct amph_shm *shm)
 	shm->range_count = count;
 }
 
-/* Moves the records from i on, so that they start at `to`. */
-static void move_tail(struct amph_shm *shm, uint32_t i, uint32_t to)
+/* Moves the records from i on, so that they start at `to`: the last one first when they move up. */
+static void move_tail(const struct amph_shm *shm, uint32_t i, uint32_t to)
 {
 	struct amph_range *ranges = shm->storage.ranges;
 	uint32_t count = shm->range_count - i;
 
-	if (to < i)
-		for (uint32_t k = 0; k < count; k++)
-			ranges[to + k] = ranges[i + k];
-	else if (to > i)
-		while (count--)
-			ranges[to + count] = ranges[i + count];
+	for (uint32_t k = 0; k < count; k++) {
+		uint32_t at = to > i ? count - 1 - k : k;
+
+		ranges[to + at] = ranges[i + at];
+	}
 }
 
 /* The record that a hand-off of ranges[i] from `offset` on may lengthen or follow, and where it goes. */
@@ -96,27 +95,31 @@ uint32_t amph_range_hand_over(struct amph_shm *shm, uint64_t offset, uint64_t en
 	struct amph_range *ranges = shm->storage.ranges;
 	uint32_t i = amph_range_find(shm, offset), out, behind;
 	struct amph_range last = before(shm, i, offset, hand_off, &out), part, rest;
+	uint64_t last_end;
 
 	do {
-		part = rest = ranges[i++];
+		part = ranges[i++];
+		last_end = end_of(&part);
+		rest = part;
 		amph_range_handed(&part, hand_off);
 		if (part.offset < offset)
 			part.offset = offset;
-		part.length = (end_of(&rest) < end ? end_of(&rest) : end) - part.offset;
-		if (same(&last, &part)) {
-			last.length += part.length;
-			continue;
+		if (!same(&last, &part)) {
+			if (write)
+				ranges[out] = last;
+			out++;
+			last = part;
 		}
-		if (write)
-			ranges[out] = last;
-		out++;
-		last = part;
+		last.length = (last_end < end ? last_end : end) - last.offset;
 	} while (i < shm->range_count && ranges[i].offset < end);
 
-	rest.length = end_of(&rest) - end;
+	rest.length = last_end - end;
 	rest.offset = end;
-	if (!rest.length && i < shm->range_count && same(&last, &ranges[i]))
-		last.length += ranges[i++].length;
+	if (last_end <= end) {
+		rest.length = 0;
+		if (i < shm->range_count && same(&last, &ranges[i]))
+			last.length += ranges[i++].length;
+	}
 	behind = out + (rest.length ? 2 : 1);
 	if (write) {
 		move_tail(shm, i, behind);
