@@ -102,6 +102,7 @@ struct amph_queue {
 	uint32_t sleeps; /* counts this side's, in steps: no two look the same to the other side */
 	uint32_t rung; /* the sleep of the other side that was rung for */
 	uint32_t rings; /* counts how often it was, by the doorbell */
+	uint32_t said, heard; /* messages on the channel: sent by this side, looked at by it */
 	uint32_t peer_ready; /* what the other side said of itself when it was set up */
 	uint32_t
 		waits_for; /* what a wait of the queue's own is for: the session's poll takes nothing */

@@ -85,6 +85,8 @@ struct amph_session_path_ops {
 	int (*close)(struct amph_session_path *path, bool closing);
 	/* Its share, or the session, is gone: the memory is not touched any more. */
 	void (*closed)(struct amph_session_path *path);
+	/* A message went out: the other side may wait at the path and not look at the channel. */
+	void (*said)(struct amph_session_path *path);
 	/* Has the other side done anything since this was asked last? It counts as a sign of life. */
 	bool (*moved)(struct amph_session_path *path);
 };

@@ -70,8 +70,11 @@ static bool path_sleep(struct amph_session_path *path, bool going)
 
 	if (queue->state != AMPH_QUEUE_OPEN)
 		return true;
-	if (going)
+	if (going) {
+		/* what was said until now is looked at now */
+		amph_queue_was_told(queue);
 		return amph_queue_sleep(queue, waits_for(queue), QUEUE_BY_CHANNEL);
+	}
 	amph_queue_awake(queue);
 	return true;
 }
@@ -133,6 +136,17 @@ static void path_closed(struct amph_session_path *path)
 	path->share = NULL;
 }
 
+static void path_said(struct amph_session_path *path)
+{
+	struct amph_queue *queue = queue_of(path);
+
+	if (queue->state != AMPH_QUEUE_OPEN && queue->state != AMPH_QUEUE_CLOSING)
+		return;
+	/* release: pairs with the acquire in amph_queue_was_told() */
+	queue_store(queue, &queue_sleeper(queue, queue->own_line)->said, ++queue->said);
+	amph_queue_knock(queue, QUEUE_FOR_MESSAGE);
+}
+
 static bool path_moved(struct amph_session_path *path)
 {
 	struct amph_queue *queue = queue_of(path);
@@ -151,6 +165,7 @@ const struct amph_session_path_ops amph_queue_path_ops = {
 	.flush = path_flush,
 	.close = path_close,
 	.closed = path_closed,
+	.said = path_said,
 	.moved = path_moved,
 };
 

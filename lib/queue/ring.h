@@ -35,8 +35,8 @@ struct queue_line {
 struct queue_sleeper {
 	uint32_t waiting; /* 0: awake. Else what for, how to wake it, and which sleep it is */
 	uint32_t ready; /* 0 until this side is set up, then QUEUE_READY and what it can do */
-	uint32_t
-		bell; /* counts how often this side rang the doorbell: what the other one sleeps on */
+	uint32_t bell; /* counts how often this side rang: what the other one sleeps on */
+	uint32_t said; /* counts its messages on the channel: who waits here looks there, too */
 };
 
 AMPH_STATIC_ASSERT(sizeof(struct queue_slot) == 40, "the queue's layout");
@@ -48,10 +48,11 @@ AMPH_STATIC_ASSERT(__builtin_offsetof(struct queue_slot, offset) == 16, "the que
 #define QUEUE_READING 0x100u /* with QUEUE_GIVE */
 
 /* waiting */
-#define QUEUE_FOR_SLOT	 0x1u /* for a descriptor */
-#define QUEUE_FOR_ROOM	 0x2u /* for a descriptor to be consumed */
-#define QUEUE_BY_CHANNEL 0x4u /* wake it by a message, else by the doorbell */
-#define QUEUE_SLEEP	 0x8u /* the rest counts the sleeps */
+#define QUEUE_FOR_SLOT	  0x1u /* for a descriptor */
+#define QUEUE_FOR_ROOM	  0x2u /* for a descriptor to be consumed */
+#define QUEUE_FOR_MESSAGE (QUEUE_FOR_SLOT | QUEUE_FOR_ROOM) /* whatever it sleeps for */
+#define QUEUE_BY_CHANNEL  0x4u /* wake it by a message, else by the doorbell */
+#define QUEUE_SLEEP	  0x8u /* the rest counts the sleeps */
 
 /* ready */
 #define QUEUE_READY  0x1u
@@ -173,6 +174,9 @@ void amph_queue_knock(struct amph_queue *queue, uint32_t what);
  */
 bool amph_queue_sleep(struct amph_queue *queue, uint32_t what, uint32_t how);
 void amph_queue_awake(struct amph_queue *queue);
+
+/* Has the other side said something on the channel since this was asked last? */
+bool amph_queue_was_told(struct amph_queue *queue);
 
 /* Is there what a wait would wait for? */
 bool amph_queue_there(struct amph_queue *queue, uint32_t what);

@@ -41,6 +41,9 @@ void amph_queue_knock(struct amph_queue *queue, uint32_t what)
 	/* full: pairs with the one in amph_queue_sleep() */
 	amph_barrier_full();
 	waiting = queue_load(queue, &queue_sleeper(queue, queue->peer_line)->waiting);
+	/* a message wakes who sleeps on the channel by itself */
+	if (what == QUEUE_FOR_MESSAGE && waiting & QUEUE_BY_CHANNEL)
+		return;
 	/* once for each sleep: it does not hear better for hearing it twice */
 	if (!(waiting & what) || waiting == queue->rung)
 		return;
@@ -123,6 +126,16 @@ static bool look_for_slot(const struct amph_queue *queue, uint32_t looks)
 }
 #endif
 
+bool amph_queue_was_told(struct amph_queue *queue)
+{
+	/* acquire: pairs with the release in path_said() */
+	uint32_t said = queue_load(queue, &queue_sleeper(queue, queue->peer_line)->said);
+	bool told = said != queue->heard;
+
+	queue->heard = said;
+	return told;
+}
+
 static bool look(struct amph_queue *queue, uint32_t what, uint32_t looks)
 {
 #if AMPH_QUEUE_QUICK
@@ -165,7 +178,8 @@ int amph_queue_wait(struct amph_queue *queue, uint32_t what, uint64_t deadline)
 		/* a wait that takes long asks the channel whether the other side is still there */
 		if (!look_at)
 			look_at = now + queue->look_ns;
-		if (now >= look_at) {
+		if (now >= look_at ||
+		    (queue->state == AMPH_QUEUE_OPEN && amph_queue_was_told(queue))) {
 			poll_session(queue, what, now);
 			look_at = now + queue->look_ns;
 		} else if (!spins) {

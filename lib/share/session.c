@@ -101,8 +101,11 @@ static int send_message(struct amph_session *session, struct wire_header *header
 	header->from = session->epoch;
 	error = amph_channel_send(session->config.channel, header, header->length, handle,
 				  deadline);
-	if (!error)
+	if (!error) {
 		session->beat = amph_time_now();
+		if (session->path)
+			session->path->ops->said(session->path);
+	}
 	return error;
 }
 
