@@ -28,14 +28,8 @@ static int check_offer(struct amph_session *session, const struct amph_attachmen
 				   WIRE_NAME_MAX - 1);
 	if (config->handles && attachment->shm->handle < 0)
 		return amph_refuse(&session->why, -ENOTSUP, "the buffer has no fd to send", 0, 0);
-	for (uint32_t i = 0; i < config->share_max; i++) {
-		const struct amph_share *share = &config->shares[i];
-
-		if (share->state != AMPH_SHARE_FREE && share->home &&
-		    share->attachment == attachment)
-			return amph_refuse(&session->why, -EBUSY, "the buffer is offered already",
-					   share->handle, 0);
-	}
+	if (attachment->offered)
+		return amph_refuse(&session->why, -EBUSY, "the buffer is offered already", 0, 0);
 	return 0;
 }
 
@@ -174,6 +168,7 @@ int amph_session_offer(struct amph_session *session, struct amph_attachment *att
 	slot->error = 0;
 	slot->user = NULL;
 	slot->attachment = attachment;
+	attachment->offered = slot;
 	slot->shm = attachment->shm;
 	slot->request = request;
 	slot->size = size;

@@ -295,6 +295,7 @@ void amph_session_free_share(struct amph_session *session, struct amph_share *sh
 	if (amph_session_is_path(session, share))
 		session->path->ops->closed(session->path);
 	if (share->home) {
+		share->attachment->offered = NULL;
 		session->granted_size -= share->granted_size;
 		share->granted_size = 0;
 		share->pass.returned = NULL;
