@@ -112,8 +112,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	HOLDS(amph_vring_init(&m.vring, ring, ring_size, count, 16) == 0);
 	if (setup & 16)
 		m.vring.used[1] = 65533;
-	m.device = (struct amph_virtqueue_device){
-		.area = m.area, .area_size = m.area_size, .least = LEAST, .event_index = setup & 4};
+	m.device = (struct amph_virtqueue_device){.area = m.area,
+						  .area_size = m.area_size,
+						  .va = setup & 1 ? m.memory : NULL,
+						  .least = LEAST,
+						  .event_index = setup & 4,
+						  .ring_always = (setup & 18) == 18};
 	HOLDS(amph_virtqueue_device_init(&m.queue, &m.device, &m.vring, NULL, false) == -EINVAL);
 	HOLDS(amph_virtqueue_device_init(&m.queue, &m.device, &m.vring, m.slots, setup & 8) == 0);
 	if (setup & 32) {

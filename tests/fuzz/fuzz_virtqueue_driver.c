@@ -75,6 +75,7 @@ static void use(struct model *m, uint32_t length)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	static char buffers[COUNT_MAX * 64]; /* nothing is read there but ahead of time */
 	struct script script = {data, size};
 	struct model m = {0};
 	uint8_t setup = script_byte(&script);
@@ -86,7 +87,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	memset(ring, 0xa5, ring_size);
 	HOLDS(amph_vring_init(&m.vring, ring, ring_size, count, 16) == 0);
-	m.device = (struct amph_virtqueue_device){.area = AREA, .event_index = setup & 4};
+	m.device = (struct amph_virtqueue_device){.area = AREA,
+						  .va = setup & 1 ? buffers : NULL,
+						  .event_index = setup & 4,
+						  .ring_always = (setup & 18) == 18};
 	HOLDS(amph_virtqueue_driver_init(&m.queue, &m.device, &m.vring, NULL) == -EINVAL);
 	HOLDS(amph_virtqueue_driver_init(&m.queue, &m.device, &m.vring, m.slots) == 0);
 	for (uint32_t id = 0; id < count; id++) {
