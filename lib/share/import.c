@@ -143,13 +143,14 @@ static enum wire_reason receive_offer(struct amph_session *session, struct wire_
 				      intptr_t *handle)
 {
 	const struct wire_offer *offer = &message->body.offer;
-	struct amph_share *share =
-		amph_session_free_slot(session, amph_session_slot_of(session, offer->handle));
-	int error = check_offer(session, offer);
+	struct amph_share *share;
+	int error;
 
 	/* to answer REFUSE would end the other offer */
 	if (amph_session_find_import(session, offer->handle))
 		return WIRE_EXISTS;
+	share = amph_session_free_slot(session, amph_session_slot_of(session, offer->handle));
+	error = check_offer(session, offer);
 	if (!error && !share)
 		error = -ENOSPC;
 	if (error) {

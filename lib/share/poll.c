@@ -15,8 +15,8 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-/* So many milliseconds after a time; never, for 0 of them. */
-static uint64_t due(uint64_t since, uint32_t milliseconds, uint32_t unit)
+/* So many milliseconds after a time; never, for 0 of them. Once, and not in each place: it is large. */
+__attribute__((noinline)) static uint64_t due(uint64_t since, uint32_t milliseconds, uint32_t unit)
 {
 	uint64_t result;
 

@@ -43,7 +43,8 @@ int amph_session_init_peer_checked(struct amph_session *session,
 
 	if (error)
 		return error;
-	*session = (struct amph_session){.config = *config, .epoch = config->nonce};
+	*session = (struct amph_session){.epoch = config->nonce};
+	session->config = *config;
 	error = check_config(session);
 	if (error)
 		return error;

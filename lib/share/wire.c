@@ -230,38 +230,44 @@ uint32_t amph_wire_name_length(const char *name)
 	return length;
 }
 
-static const struct {
-	uint8_t reason;
-	int16_t error;
-} reasons[] = {
-	{WIRE_MALFORMED, EBADMSG}, {WIRE_UNSUPPORTED, ENOTSUP},
-	{WIRE_STALE, ESTALE},	   {WIRE_REPLAY, EALREADY},
-	{WIRE_VERSION, EPROTO},	   {WIRE_NOT_FOUND, ENOENT},
-	{WIRE_STATE, EPERM},	   {WIRE_INVALID, EINVAL},
-	{WIRE_RANGE, ERANGE},	   {WIRE_NOT_OWNER, EACCES},
-	{WIRE_BUSY, EBUSY},	   {WIRE_NO_SPACE, ENOSPC},
-	{WIRE_NO_MEMORY, ENOMEM},  {WIRE_TOO_MANY_SEGMENTS, EFBIG},
-	{WIRE_QUOTA, EDQUOT},	   {WIRE_EXISTS, EEXIST},
-	{WIRE_READ_ONLY, EROFS},   {WIRE_NAME_TOO_LONG, ENAMETOOLONG},
-	{WIRE_CLOSING, ENOTCONN},  {WIRE_TIMEOUT, ETIMEDOUT},
-	{WIRE_GONE, ENODEV},	   {WIRE_IO, EIO},
-	{WIRE_TOO_LONG, EMSGSIZE},
+/* What each reason is as an error; all errno numbers are below 256. */
+static const uint8_t errors[] = {
+	[WIRE_OK] = 0,
+	[WIRE_MALFORMED] = EBADMSG,
+	[WIRE_UNSUPPORTED] = ENOTSUP,
+	[WIRE_STALE] = ESTALE,
+	[WIRE_REPLAY] = EALREADY,
+	[WIRE_VERSION] = EPROTO,
+	[WIRE_NOT_FOUND] = ENOENT,
+	[WIRE_STATE] = EPERM,
+	[WIRE_INVALID] = EINVAL,
+	[WIRE_RANGE] = ERANGE,
+	[WIRE_NOT_OWNER] = EACCES,
+	[WIRE_BUSY] = EBUSY,
+	[WIRE_NO_SPACE] = ENOSPC,
+	[WIRE_NO_MEMORY] = ENOMEM,
+	[WIRE_TOO_MANY_SEGMENTS] = EFBIG,
+	[WIRE_QUOTA] = EDQUOT,
+	[WIRE_EXISTS] = EEXIST,
+	[WIRE_READ_ONLY] = EROFS,
+	[WIRE_NAME_TOO_LONG] = ENAMETOOLONG,
+	[WIRE_CLOSING] = ENOTCONN,
+	[WIRE_TIMEOUT] = ETIMEDOUT,
+	[WIRE_GONE] = ENODEV,
+	[WIRE_IO] = EIO,
+	[WIRE_TOO_LONG] = EMSGSIZE,
 };
 
 enum wire_reason amph_wire_reason(int error)
 {
-	for (uint32_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
-		if (reasons[i].error == -error)
-			return (enum wire_reason)reasons[i].reason;
+	for (uint32_t i = 0; i < sizeof(errors); i++) {
+		if (errors[i] == -error)
+			return (enum wire_reason)i;
 	}
-	return error ? WIRE_IO : WIRE_OK;
+	return WIRE_IO;
 }
 
 int amph_wire_error(uint32_t reason)
 {
-	for (uint32_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
-		if (reasons[i].reason == reason)
-			return -reasons[i].error;
-	}
-	return reason ? -EIO : 0;
+	return reason < sizeof(errors) ? -errors[reason] : -EIO;
 }

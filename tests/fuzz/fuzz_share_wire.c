@@ -70,7 +70,7 @@ static void require_form(const struct wire_message *m, uint32_t size)
 	case WIRE_RETURN:
 	case WIRE_PASS:
 		REQUIRE(m->body.handoff.direction >= 1 && m->body.handoff.direction <= 3);
-		REQUIRE(!(m->body.handoff.flags & ~1u));
+		REQUIRE(m->body.handoff.flags <= (m->header.type == WIRE_GIVE ? 2u : 0u));
 		break;
 	case WIRE_REQUEST:
 		require_name(m->body.request.name);
@@ -80,6 +80,9 @@ static void require_form(const struct wire_message *m, uint32_t size)
 		break;
 	}
 	REQUIRE(amph_wire_length(m->header.type, count) == size);
+	/* what a refusal repeats of it is there */
+	REQUIRE(amph_wire_names(m->header.type) <= WIRE_NAMES_MAX);
+	REQUIRE(WIRE_HEADER_SIZE + amph_wire_names(m->header.type) <= size);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
