@@ -241,7 +241,9 @@ struct amph_session_pending {
 };
 
 struct wire_message;
+struct wire_reject;
 struct amph_session_main;
+struct amph_session_home;
 
 /* Takes a received message, and may answer in its place. Returns the reason to refuse it, 0 for none. */
 typedef uint32_t (*amph_session_receiver)(struct amph_session *session,
@@ -261,7 +263,9 @@ struct amph_session {
 	/* each set by the call that makes it possible, so that who never calls it does not link it */
 	const struct amph_session_main *main; /* amph_session_init(), in the main's role */
 	amph_session_receiver requested; /* amph_session_init() */
-	amph_session_receiver home_receive; /* amph_session_offer() */
+	const struct amph_session_home *offers; /* amph_session_offer() */
+	/* amph_session_return(), amph_session_release(): takes the other side's refusal */
+	void (*import_rejected)(struct amph_session *session, const struct wire_reject *reject);
 	/* amph_session_request(): was it asked, and not answered yet? */
 	bool (*answered)(struct amph_session *session, uint32_t request, struct amph_share *share,
 			 int error);

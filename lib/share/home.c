@@ -2,7 +2,7 @@
 /*
  * The home's half: offering, giving, and what the other side answers.
  * Share layer; freestanding. Linked only where amph_session_offer() is called: everything the other
- * side may say about a buffer of this side arrives through session->home_receive.
+ * side may say about a buffer of this side arrives through session->offers.
  */
 #include <amphora/time.h>
 
@@ -135,7 +135,7 @@ static int send_offer(struct amph_session *session, struct amph_share *share, ui
 	return 0;
 }
 
-static uint32_t home_receive(struct amph_session *session, struct wire_message *message);
+static const struct amph_session_home home;
 
 int amph_session_offer(struct amph_session *session, struct amph_attachment *attachment,
 		       uint32_t request, uint64_t deadline, struct amph_share **share)
@@ -156,7 +156,7 @@ int amph_session_offer(struct amph_session *session, struct amph_attachment *att
 	if (error)
 		return error;
 
-	session->home_receive = home_receive;
+	session->offers = &home;
 	slot->state = AMPH_SHARE_OFFERED;
 	slot->home = true;
 	/* a slot's handle stays, and its generation tells one buffer in it from the next */
@@ -347,7 +347,7 @@ static void receive_rejected(struct amph_session *session, struct amph_share *sh
 		events->undone(session, share, reject->offset, reject->length, error);
 }
 
-static uint32_t home_receive(struct amph_session *session, struct wire_message *message)
+static uint32_t receive(struct amph_session *session, struct wire_message *message)
 {
 	bool rejected = message->header.type == WIRE_REJECT;
 	const struct wire_reject *reject = &message->body.reject;
@@ -373,3 +373,17 @@ static uint32_t home_receive(struct amph_session *session, struct wire_message *
 		return WIRE_OK;
 	}
 }
+
+static void freed(struct amph_session *session, struct amph_share *share)
+{
+	if (share->home) {
+		share->attachment->offered = NULL;
+		session->granted_size -= share->granted_size;
+		share->granted_size = 0;
+		share->pass.returned = NULL;
+	}
+	if (&session->config.shares[session->next_slot] > share)
+		session->next_slot = (uint32_t)(share - session->config.shares);
+}
+
+static const struct amph_session_home home = {.receive = receive, .freed = freed};

@@ -367,6 +367,7 @@ int amph_session_return(struct amph_session *session, struct amph_share *share, 
 		return error;
 	if (!amph_session_has(session, share) || share->home || share->state != AMPH_SHARE_ACCEPTED)
 		return amph_refuse(&session->why, -EPERM, "the share is no accepted import", 0, 0);
+	session->import_rejected = amph_import_rejected;
 	reading = reads_shared(share->shm, offset, length);
 	error = amph_shm_sync_for_device(share->attachment, offset, length, false);
 	if (error)

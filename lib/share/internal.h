@@ -172,6 +172,12 @@ struct amph_session_main {
 
 extern const struct amph_session_main amph_session_main;
 
+/* What a session needs once it has offered a buffer. */
+struct amph_session_home {
+	amph_session_receiver receive; /* what is said about this side's buffers */
+	void (*freed)(struct amph_session *session, struct amph_share *share); /* of any kind */
+};
+
 /* What both halves have in common. */
 void amph_session_fill_hello(const struct amph_session *session, struct wire_message *message,
 			     uint32_t version_min, uint32_t version_max);

@@ -50,7 +50,7 @@ static void receive_goodbye(struct amph_session *session, struct wire_message *m
 
 static enum wire_reason to_home(struct amph_session *session, struct wire_message *message)
 {
-	return session->home_receive ? session->home_receive(session, message) : WIRE_NOT_FOUND;
+	return session->offers ? session->offers->receive(session, message) : WIRE_NOT_FOUND;
 }
 
 static void receive_rejected(struct amph_session *session, struct wire_message *message)
@@ -73,7 +73,8 @@ static void receive_rejected(struct amph_session *session, struct wire_message *
 		}
 		/* fall through */
 	case WIRE_RETURN:
-		amph_import_rejected(session, reject);
+		if (session->import_rejected)
+			session->import_rejected(session, reject);
 		break;
 	case WIRE_REQUEST:
 		amph_request_answered(session, reject->handle, NULL,

@@ -44,6 +44,7 @@ int amph_session_release(struct amph_session *session, struct amph_share *share,
 		amph_session_path_stays(session, share);
 		return error;
 	}
+	session->import_rejected = amph_import_rejected;
 	share->state = AMPH_SHARE_RELEASING;
 	share->accepted = !offered;
 	return 0;

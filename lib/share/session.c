@@ -295,12 +295,9 @@ void amph_session_free_share(struct amph_session *session, struct amph_share *sh
 
 	if (amph_session_is_path(session, share))
 		session->path->ops->closed(session->path);
-	if (share->home) {
-		share->attachment->offered = NULL;
-		session->granted_size -= share->granted_size;
-		share->granted_size = 0;
-		share->pass.returned = NULL;
-	} else {
+	if (session->offers)
+		session->offers->freed(session, share);
+	if (!share->home) {
 		void *va = share->va;
 
 		amph_session_drop_handle(share->fd);
@@ -318,8 +315,6 @@ void amph_session_free_share(struct amph_session *session, struct amph_share *sh
 	share->shm = NULL;
 	share->attachment = NULL;
 	share->state = AMPH_SHARE_FREE;
-	if (&session->config.shares[session->next_slot] > share)
-		session->next_slot = (uint32_t)(share - session->config.shares);
 }
 
 void amph_session_end_share(struct amph_session *session, struct amph_share *share,
