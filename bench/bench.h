@@ -41,6 +41,7 @@ struct bench_variant {
 	enum bench_floor floor;
 	/* trips in one timed sample; 0: as many as take some microseconds, so that a clock costs nothing */
 	uint32_t batch;
+	int slow; /* to set up: left out of a quick run */
 };
 
 struct bench_run;
@@ -77,6 +78,7 @@ struct bench_run {
 	const struct bench_contender *contender;
 	enum bench_role role;
 	uint32_t variant; /* index, of this turn */
+	int quick; /* variants that are slow to set up are left out */
 	int fds[BENCH_FDS]; /* set_up's; -1: none. Both processes have all of them */
 	void *shared; /* set_up's, from bench_share() */
 	void *state; /* of this process: start's */

@@ -4,7 +4,7 @@
 
 usage: check.py AMPHORA-BENCH JSON
 
-Two short rounds; no figure is judged. Exit 0 when all is there, 77 where there are no two processors.
+One short round; no figure is judged. Exit 0 when all is there, 77 where there are no two processors.
 """
 import json
 import subprocess
@@ -17,7 +17,7 @@ def main():
     program, path = sys.argv[1:]
     listed = subprocess.run([program, "--list"], stdout=subprocess.PIPE, text=True, check=True)
     names = [line.split()[0] for line in listed.stdout.splitlines()]
-    done = subprocess.run([program, "--rounds", "2", "--turn", "1", "--quiet", "--json", path],
+    done = subprocess.run([program, "--quick", "--rounds", "1", "--turn", "1", "--quiet", "--json", path],
                           stdin=subprocess.DEVNULL, check=False)
     if done.returncode:
         return done.returncode

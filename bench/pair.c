@@ -77,13 +77,15 @@ static void close_fds(struct bench_run *run)
 	}
 }
 
-int pair_open(struct pair *pair, const struct bench_contender *contender, const int cpus[2])
+int pair_open(struct pair *pair, const struct bench_contender *contender, const int cpus[2],
+	      int quick)
 {
 	const struct pair_command start = {.what = PAIR_START};
 	int error = 0;
 
 	memset(pair, 0, sizeof(*pair));
 	pair->contender = pair->run.contender = contender;
+	pair->run.quick = quick;
 	pair->sockets[0] = pair->sockets[1] = -1;
 	for (int i = 0; i < BENCH_FDS; i++)
 		pair->run.fds[i] = -1;

@@ -42,7 +42,8 @@ struct pair {
 };
 
 /* Makes both processes and lets them start. 0 or -errno and pair->run.why. */
-int pair_open(struct pair *pair, const struct bench_contender *contender, const int cpus[2]);
+int pair_open(struct pair *pair, const struct bench_contender *contender, const int cpus[2],
+	      int quick);
 
 /* Tells both, and waits until both have done it. On an error both are killed. */
 int pair_tell(struct pair *pair, const struct pair_command *command);

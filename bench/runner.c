@@ -37,6 +37,16 @@ static double median_of_turn(const struct pair *pair, const struct pair_command 
 	return statistics_percentile(values, command->samples, 0.5);
 }
 
+static double least_of_turn(const struct pair *pair, const struct pair_command *command)
+{
+	double least = (double)pair->samples[0];
+
+	for (uint32_t i = 1; i < command->samples; i++)
+		if ((double)pair->samples[i] < least)
+			least = (double)pair->samples[i];
+	return least / command->batch + 0.1;
+}
+
 /* Trips in a sample and samples in a turn of `us` microseconds. */
 static void plan(struct pair_command *command, double trip, uint32_t batch, uint32_t us)
 {
@@ -62,17 +72,15 @@ static int find_trip(struct pair *pair, struct pair_command *command, uint32_t b
 	int error;
 
 	command->batch = batch ? batch : 1;
-	command->samples = 1;
+	command->samples = 3;
 	command->warm = 0;
 	for (;;) {
 		error = pair_tell(pair, command);
-		*trip = error ? 0 : median_of_turn(pair, command);
+		*trip = error ? 0 : least_of_turn(pair, command);
 		if (error || *trip * command->batch > 1e6 || command->batch >= 1u << 20)
 			break;
 		command->batch *= 4;
 	}
-	if (*trip < 0.1)
-		*trip = 0.1;
 	return error;
 }
 
@@ -88,11 +96,12 @@ static int turn(struct pair *pair, struct pair_command *command, uint32_t batch,
 		return error;
 	plan(command, *trip, batch, us);
 	error = pair_tell(pair, command);
-	if (!error)
-		*trip = *median = median_of_turn(pair, command);
-	if (*trip < 0.1)
-		*trip = 0.1;
-	return error;
+	if (error)
+		return error;
+	*median = median_of_turn(pair, command);
+	/* one turn that was disturbed must not make the next ones too short to mean anything */
+	*trip = *median < *trip * 1.5 ? *median : *trip * 1.5;
+	return 0;
 }
 
 static int floor_turn(struct entry *entry, enum bench_floor floor, uint32_t us, double *median)
@@ -174,6 +183,8 @@ static int contender_turn(struct runner *runner, struct entry *entry)
 	int error = 0;
 
 	for (uint32_t i = 0; i < entry->pair.contender->variant_count && !error; i++) {
+		if (entry->variants[i].missing)
+			continue;
 		if (entry->variants[i].variant->floor != floor) {
 			floor = entry->variants[i].variant->floor;
 			error = floor_turn(entry, floor, runner->turn_us / FLOOR_SHARE, &median);
@@ -222,6 +233,8 @@ static int prepare(struct runner *runner, struct entry *entries, size_t *entry_c
 			variant->contender = contender;
 			variant->variant = &contender->variants[j];
 			variant->missing = contender->missing ? contender->missing() : NULL;
+			if (!variant->missing && runner->quick && variant->variant->slow)
+				variant->missing = "left out of a quick run";
 			variant->turns = calloc(runner->rounds, sizeof(*variant->turns));
 			if (!variant->turns)
 				return -ENOMEM;
@@ -260,11 +273,11 @@ static void each_entry(struct runner *runner, struct entry *entries, size_t coun
 		const struct bench_contender *contender = entry->variants->contender;
 		int error;
 
-		if (entry->variants->missing)
+		if (entry->variants->missing) /* a slow variant is never the first */
 			continue;
 		say(runner, round ? "measuring" : "starting", contender->name, round);
 		error = round ? contender_turn(runner, entry)
-			      : pair_open(&entry->pair, contender, runner->cpus);
+			      : pair_open(&entry->pair, contender, runner->cpus, runner->quick);
 		if (error && !bench_interrupted) {
 			say(runner, "", "", 0);
 			give_up(runner, entry);

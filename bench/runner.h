@@ -43,6 +43,7 @@ struct runner {
 	int cpus[2];
 	const char *only; /* names, "a,b"; NULL: all */
 	bool quiet;
+	bool quick; /* without what is slow to set up */
 	/* what came out */
 	struct runner_variant *variants;
 	size_t variant_count;
