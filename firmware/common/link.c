@@ -29,6 +29,11 @@ static int wait(void *argument, uint64_t deadline)
 	return board_wait(deadline);
 }
 
+uint32_t link_notify_id(void)
+{
+	return notify_ids[0];
+}
+
 /* Nothing but the one bit is used. */
 bool link_is_up(void)
 {

@@ -25,4 +25,7 @@ int link_start(struct amph_rpmsg *rpmsg, uint64_t deadline);
  */
 bool link_is_up(void);
 
+/* The notify id that means: there is something from the firmware. After link_start(). */
+uint32_t link_notify_id(void);
+
 #endif

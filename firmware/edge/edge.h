@@ -12,6 +12,8 @@
  * is done or refused, the firmware returns all it holds of that buffer; the cookie of the last return
  * has the operation in bits 63..56 and a status (EDGE_OK, ...) in bits 31..0, earlier ones the same
  * with status EDGE_MORE.
+ * A buffer that was offered for a queue (queue.h) comes and goes by the queue, else by messages; all
+ * of the above is the same. The firmware takes part in whatever queue the main processor sets up.
  *
  * Service "amphora-control": messages of 16 bytes, struct edge_control, answered one by one.
  */
@@ -22,13 +24,19 @@
 
 #define EDGE_CONTROL_SERVICE "amphora-control"
 #define EDGE_SIDE_MAX	     8192u
+#define EDGE_FLIP_MAX	     65536u
 
 enum edge_operation {
 	EDGE_HOLD = 0, /* nothing: the firmware keeps the range */
 	EDGE_DETECT = 1, /* output = min(255, |gx| + |gy|) of the input, 3x3 Sobel, border 0 */
 	EDGE_INVERT = 2, /* output = 255 - output, in place; needs the output plane only */
 	EDGE_CRASH = 3, /* traps at once, holding what it holds */
-	EDGE_DRAWN = 4 /* only in returns: the generated picture */
+	EDGE_DRAWN = 4, /* only in returns: the generated picture */
+	/*
+	 * The bytes of this range alone become 255 - byte, at once, and the range is returned. At most
+	 * EDGE_FLIP_MAX bytes. Needs no picture: width and height are not looked at.
+	 */
+	EDGE_FLIP = 5
 };
 
 enum edge_status {

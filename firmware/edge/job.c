@@ -27,6 +27,12 @@ static bool owns_plane(struct amph_shm *shm, uint64_t offset, uint32_t width, ui
 	return !amph_shm_check_access(shm, offset, (uint64_t)width * height, write);
 }
 
+/* The library maintains the caches of what has a va, which pieces have not. */
+static bool is_kept(const struct amph_share *share)
+{
+	return share->va || !board_cache();
+}
+
 static uint32_t check(const struct amph_share *share, uint32_t operation, uint32_t width,
 		      uint32_t height)
 {
@@ -43,8 +49,7 @@ static uint32_t check(const struct amph_share *share, uint32_t operation, uint32
 		return EDGE_BAD_SIZE;
 	if ((share->direction & direction) != direction)
 		return EDGE_NOT_REACHABLE;
-	/* the library maintains the caches of what has a va, which pieces have not */
-	if (!share->va && board_cache())
+	if (!is_kept(share))
 		return EDGE_NOT_REACHABLE;
 	if (operation == EDGE_DRAWN)
 		return owns_plane(shm, 0, width, height, true) ? EDGE_OK : EDGE_NOT_OWNED;
@@ -126,6 +131,39 @@ static void find_edges(const struct job *job, uint32_t row, uint8_t *output)
 	picture_edges_row(input + width, output, width);
 }
 
+/* At most EDGE_SIDE_MAX bytes, where they lie or put together. */
+static void invert(const struct amph_share *share, uint64_t offset, uint32_t length)
+{
+	static uint8_t together[EDGE_SIDE_MAX];
+	uint8_t *where = pieces_find(share, offset, length);
+
+	if (where) {
+		picture_invert_row(where, length);
+		return;
+	}
+	pieces_gather(share, offset, length, together);
+	picture_invert_row(together, length);
+	pieces_scatter(share, offset, length, together);
+}
+
+uint32_t job_flip(const struct amph_share *share, uint64_t offset, uint64_t length)
+{
+	if (length > EDGE_FLIP_MAX)
+		return EDGE_BAD_SIZE;
+	if (share->direction != AMPH_DEVICE_READS_WRITES || !is_kept(share))
+		return EDGE_NOT_REACHABLE;
+	if (amph_shm_check_access(share->shm, offset, length, true))
+		return EDGE_NOT_OWNED;
+	while (length) {
+		uint32_t part = length < EDGE_SIDE_MAX ? (uint32_t)length : EDGE_SIDE_MAX;
+
+		invert(share, offset, part);
+		offset += part;
+		length -= part;
+	}
+	return EDGE_OK;
+}
+
 static void compute_row(const struct job *job, uint32_t row)
 {
 	static uint8_t together[EDGE_SIDE_MAX];
@@ -136,15 +174,14 @@ static void compute_row(const struct job *job, uint32_t row)
 	uint8_t *where = pieces_find(share, offset, width);
 	uint8_t *output = where ? where : together;
 
-	if (job->operation == EDGE_DETECT) {
-		find_edges(job, row, output);
-	} else if (job->operation == EDGE_DRAWN) {
-		picture_draw_row(output, width, row);
-	} else {
-		if (!where)
-			pieces_gather(share, offset, width, output);
-		picture_invert_row(output, width);
+	if (job->operation == EDGE_INVERT) {
+		invert(share, offset, width);
+		return;
 	}
+	if (job->operation == EDGE_DETECT)
+		find_edges(job, row, output);
+	else
+		picture_draw_row(output, width, row);
 	if (!where)
 		pieces_scatter(share, offset, width, output);
 }

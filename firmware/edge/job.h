@@ -29,6 +29,9 @@ struct job {
 uint32_t job_start(struct job *job, struct amph_session *session, struct amph_share *share,
 		   uint32_t operation, uint32_t width, uint32_t height);
 
+/* EDGE_FLIP on a range that this side was given. Returns an EDGE_* status. */
+uint32_t job_flip(const struct amph_share *share, uint64_t offset, uint64_t length);
+
 /* Returns all that this side holds of the buffer. */
 void job_return(struct amph_session *session, struct amph_share *share, uint32_t operation,
 		uint32_t status);

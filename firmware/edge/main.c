@@ -76,6 +76,6 @@ void firmware_main(void)
 			stop_on("the main processor broke the rings", messages);
 		control_run();
 		if (!messages && !busy)
-			board_wait(amph_deadline(WAIT_MS));
+			share_sleep(amph_deadline(WAIT_MS));
 	}
 }

@@ -11,11 +11,12 @@
 #include "../common/trace.h"
 #include "../common/window.h"
 #include "edge.h"
+#include "handoff.h"
 #include "job.h"
 #include "share.h"
 
 #define SEGMENTS_MAX 512u /* of one buffer: Linux's memory is scattered */
-#define RANGES_MAX   8u /* of one buffer */
+#define RANGES_MAX   40u /* of one buffer: a batch of the queue's, each by itself, and more */
 #define HEARTBEAT_MS 500 /* four without it, and the main processor takes us for dead */
 #define SEND_MS	     1000
 
@@ -93,6 +94,21 @@ static void try_drawing(struct amph_share *share)
 	}
 }
 
+/* The range that came, as it came: what came by the queue goes back with its batch. */
+static void flip(struct amph_session *in, struct amph_share *share, uint64_t offset,
+		 uint64_t length)
+{
+	uint64_t cookie = (uint64_t)EDGE_FLIP << 56 | job_flip(share, offset, length);
+
+	if (share->method == AMPH_SYNC_QUEUE)
+		handoff_return(&(struct amph_queue_entry){.share = share,
+							  .offset = offset,
+							  .length = length},
+			       cookie);
+	else
+		amph_session_return(in, share, offset, length, cookie, amph_deadline(SEND_MS));
+}
+
 static void taken(struct amph_session *in, struct amph_share *share, uint64_t offset,
 		  uint64_t length, bool reading, uint64_t cookie)
 {
@@ -109,6 +125,10 @@ static void taken(struct amph_session *in, struct amph_share *share, uint64_t of
 		trace("told to crash", offset, length);
 		__builtin_trap();
 	}
+	if (operation == EDGE_FLIP) {
+		flip(in, share, offset, length);
+		return;
+	}
 	if (operation == EDGE_DETECT || operation == EDGE_INVERT)
 		status = job_start(job_of(share), in, share, operation, cookie & 0xffff,
 				   (uint32_t)(cookie >> 16) & 0xffff);
@@ -124,7 +144,9 @@ static void taken(struct amph_session *in, struct amph_share *share, uint64_t of
 
 static void released(struct amph_session *in, struct amph_share *share)
 {
-	(void)in;
+	/* it was the queue's: the home may offer the next one at once */
+	if (handoff_closed())
+		handoff_expect(in);
 	job_of(share)->session = NULL;
 	if (share == generated.share)
 		end_generating(EDGE_REFUSED);
@@ -182,6 +204,8 @@ static int prepare(void)
 	channel.endpoint.destination = AMPH_RPMSG_ANY;
 	if (!error)
 		error = amph_session_init(&session, &config);
+	if (!error)
+		error = handoff_expect(&session);
 	if (error)
 		return error;
 	error = amph_session_open(&session, amph_time_now());
@@ -214,11 +238,24 @@ static bool run_jobs(void)
 	return false;
 }
 
+static void taken_by_queue(const struct amph_queue_entry *entry)
+{
+	taken(&session, entry->share, entry->offset, entry->length, entry->reading, entry->cookie);
+}
+
 bool share_run(void)
 {
 	int result = amph_session_poll(&session, amph_time_now());
+	bool handed;
 
 	if (session.state == AMPH_SESSION_LOST || session.state == AMPH_SESSION_CLOSED)
 		prepare();
-	return run_jobs() || result > 0;
+	handed = handoff_run(taken_by_queue);
+	/* the poll counts what waits in the queue, also while nothing can be taken */
+	return run_jobs() || handed || (result > 0 && !handoff_waits());
+}
+
+void share_sleep(uint64_t deadline)
+{
+	handoff_sleep(deadline);
 }

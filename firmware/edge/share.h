@@ -19,6 +19,9 @@ int share_start(struct amph_rpmsg *rpmsg);
  */
 bool share_run(void);
 
+/* Sleeps until there is something for share_run(), the doorbell rings, or the deadline. */
+void share_sleep(uint64_t deadline);
+
 /*
  * Asks the main processor for a buffer and draws into it. Returns EDGE_OK: `done` is called once with
  * the status, later; else the reason why not.

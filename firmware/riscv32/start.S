@@ -87,6 +87,26 @@ trap:
 	mret
 
 exception:
+#ifdef FIRMWARE_CBO_TRAPS
+	/* An illegal instruction (2) that is cbo.* (opcode 0x0f, funct3 2) is stepped over. t0 is free. */
+	addi	t0, t0, -2
+	bnez	t0, crash
+	csrr	t0, mtval
+	andi	t0, t0, 0x7f
+	addi	t0, t0, -0x0f
+	bnez	t0, crash
+	csrr	t0, mtval
+	srli	t0, t0, 12
+	andi	t0, t0, 7
+	addi	t0, t0, -2
+	bnez	t0, crash
+	csrr	t0, mepc
+	addi	t0, t0, 4
+	csrw	mepc, t0
+	csrr	t0, mscratch
+	mret
+crash:
+#endif
 	/* Whatever goes wrong from here on ends in park. */
 	la	t0, park
 	csrw	mtvec, t0

@@ -148,7 +148,8 @@ static inline int amph_queue_open(struct amph_queue *queue, struct amph_session 
 
 /*
  * Importer: lends the session a queue that the home may set up. After amph_session_init(), before the
- * home opens it; again after a queue was closed. Returns 0, -EBUSY (the session has a queue), -EPROTO.
+ * home opens it; again after a queue was closed, from inside `released` of its share at the earliest (and
+ * best: the home may offer the next one at once). Returns 0, -EBUSY (the session has a queue), -EPROTO.
  */
 int amph_queue_expect_checked(struct amph_queue *queue, struct amph_session *session,
 			      const struct amph_queue_config *config, uint32_t abi, uint32_t size);

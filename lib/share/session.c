@@ -324,6 +324,9 @@ void amph_session_end_share(struct amph_session *session, struct amph_share *sha
 
 	share->state = state;
 	share->error = error;
+	/* first, so that the callback may begin anew: the other side may offer more at once */
+	if (state == AMPH_SHARE_RELEASED && amph_session_is_path(session, share))
+		session->path->ops->closed(session->path);
 	if (events && state == AMPH_SHARE_RELEASED && events->released)
 		events->released(session, share);
 	if (events && state == AMPH_SHARE_REFUSED && share->home && events->answered)

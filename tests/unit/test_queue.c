@@ -393,6 +393,44 @@ static void nothing_goes_by_a_queue_that_is_not_open(void **state)
 	amph_session_lose(&peers.session, -EIO, "enough");
 }
 
+static void expect_again(struct amph_session *session, struct amph_share *share)
+{
+	if (share->size == RING_SIZE)
+		assert_int_equal(amph_queue_expect(&peer_queue, session, &peer_way), 0);
+}
+
+/* The home need not wait until the other side finds the time for it: an offer may follow at once. */
+static void the_next_queue_can_be_expected_as_soon_as_one_is_released(void **state)
+{
+	struct amph_share *next;
+	struct buffer more;
+	(void)state;
+
+	memset(&more, 0, sizeof(more));
+	open_queues(4);
+	peers.events.released = expect_again;
+	assert_int_equal(amph_session_release(&mains.session, ring_share, 0), 0);
+	assert_int_equal(buffer_open(&more, &mains, "arena:9000", DATA_SIZE, 0), 0);
+	assert_int_equal(amph_shm_attach(&more.shm, &mains.target.target, AMPH_DEVICE_READS_WRITES,
+					 AMPH_SYNC_QUEUE, &more.attachment, more.device_segments,
+					 1),
+			 0);
+	assert_int_equal(amph_session_offer(&mains.session, &more.attachment, 0, 0, &next), 0);
+	settle(&mains, &peers);
+	assert_int_equal(ring_share->state, AMPH_SHARE_FREE);
+	assert_int_equal(next->state, AMPH_SHARE_ACCEPTED);
+	assert_int_equal(peer_queue.state, AMPH_QUEUE_EXPECTED);
+	peers.events.released = NULL;
+	assert_int_equal(amph_session_release(&mains.session, next, 0), 0);
+	settle(&mains, &peers);
+	drop_buffer(&more);
+	drop_buffer(&ring);
+	/* the next one, over other memory */
+	offer_for_queue(&ring, "arena:0", RING_SIZE, &ring_share);
+	open_queue(8);
+	close_queues();
+}
+
 static void either_side_may_end_it_when_nothing_is_out(void **state)
 {
 	struct amph_queue_entry entry;
@@ -598,6 +636,7 @@ int main(void)
 		cmocka_unit_test(nothing_goes_by_a_queue_that_is_not_open),
 		cmocka_unit_test(either_side_may_end_it_when_nothing_is_out),
 		cmocka_unit_test(a_release_that_is_refused_leaves_it_open),
+		cmocka_unit_test(the_next_queue_can_be_expected_as_soon_as_one_is_released),
 		cmocka_unit_test(a_lost_session_takes_its_queue_along),
 		cmocka_unit_test(who_sleeps_on_the_channel_is_woken_once),
 		cmocka_unit_test(hand_offs_are_signs_of_life),
