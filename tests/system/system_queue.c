@@ -284,6 +284,15 @@ static pid_t child(void)
 					   : coprocessor.process.child.pid;
 }
 
+/* All of its threads: the signal alone is only on its way. */
+static void freeze(void)
+{
+	siginfo_t info;
+
+	kill(child(), SIGSTOP);
+	assert_int_equal(waitid(P_PID, (id_t)child(), &info, WSTOPPED), 0);
+}
+
 static void a_full_queue_refuses_more_until_the_firmware_has_taken_some(void **state)
 {
 	struct amph_queue_entry entries[8];
@@ -293,7 +302,7 @@ static void a_full_queue_refuses_more_until_the_firmware_has_taken_some(void **s
 	up(4, &by_message);
 	for (uint32_t i = 0; i < 8; i++)
 		entries[i] = order(2 * i, 2, EDGE_FLIP);
-	kill(child(), SIGSTOP);
+	freeze();
 	assert_int_equal(amph_queue_send(&queue, entries, 8, 0, &sent), -ETIMEDOUT);
 	assert_int_equal(sent, 4);
 	assert_int_equal(amph_queue_send(&queue, &entries[4], 4, amph_deadline(20), &sent),
@@ -463,11 +472,6 @@ static void hang(void)
 	must(&soc, coprocessor_command(&coprocessor, EDGE_HANG, 0, 0, 0, SECONDS(5)), "command");
 }
 
-static void stop(void)
-{
-	kill(child(), SIGSTOP);
-}
-
 static void
 a_firmware_that_dies_with_ranges_out_loses_the_session_and_all_is_quarantined(void **state)
 {
@@ -480,7 +484,7 @@ a_firmware_that_dies_with_ranges_out_loses_the_session_and_all_is_quarantined(vo
 static void a_firmware_that_hangs_with_ranges_out_is_noticed_by_its_silence(void **state)
 {
 	(void)state;
-	die(&polling, stop);
+	die(&polling, freeze);
 	die(&by_message, hang);
 	die(&by_doorbell, hang);
 }
