@@ -18,6 +18,15 @@ class Remote(soc.TestCase):
         # the system heap's buffers are in pieces, or this tests less than it says
         self.assertGreater(int(re.search(r"up to (\d+) segments", ended.stdout)[1]), 1)
 
+    def test_ranges_cross_by_a_queue_and_survive_the_firmwares_death(self):
+        ended = soc.run("--", "share-queue", "4000")
+        self.expect(ended, 0)
+        found = re.search(r"(\d+) ranges by a queue, in up to (\d+) segments, 1 death, nothing left\n",
+                          ended.stdout)
+        self.assertTrue(found, ended.stdout)
+        self.assertGreaterEqual(int(found[1]), 8000)
+        self.assertGreater(int(found[2]), 1)
+
     def test_remoteproc_is_installed_started_crashed_recovered_and_stopped(self):
         ended = soc.run("--", "remote-life")
         self.expect(ended, 0)
@@ -37,6 +46,7 @@ class Remote(soc.TestCase):
 
     def test_kernel_has_nothing_to_report(self):
         self.expect_no_report("share-picture", "10", seconds=1200)
+        self.expect_no_report("share-queue", "400", seconds=1200)
 
 
 if __name__ == "__main__":
