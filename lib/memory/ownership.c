@@ -278,11 +278,10 @@ static inline bool hand_over_quickly(struct amph_attachment *attachment, uint64_
 {
 	struct amph_shm *shm = attachment->shm;
 
-	if (!shm || length & (attachment->granule - 1) || !in_same_process(shm) ||
-	    !amph_quick_may(shm, attachment, offset, length, from))
-		return false;
-	amph_quick_hand_over(shm, attachment, to);
-	return true;
+	return shm && !(length & (attachment->granule - 1)) && in_same_process(shm) &&
+	       amph_quick_is_usable(shm, attachment) &&
+	       amph_quick_whole(shm, shm->storage.ranges, offset, length, from, to,
+				amph_quick_written(shm, attachment, to));
 }
 
 #endif

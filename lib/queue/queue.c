@@ -40,7 +40,13 @@ COLD static int refuse_pass(struct amph_queue *queue, const struct amph_share *s
 void amph_queue_put(struct amph_queue *queue, const struct amph_share *share, uint64_t offset,
 		    uint64_t length, uint64_t cookie, bool reading)
 {
-	queue_put(queue, share, offset, length, cookie, reading);
+	struct queue_slot *slot = queue_slot(queue, queue->out, queue->produced);
+
+	queue_fill(slot, share, offset, length, cookie, reading);
+	queue_clean(queue, slot, sizeof(*slot));
+	queue->produced++;
+	/* release: pairs with the acquire in queue_has_slot() */
+	queue_store(queue, &slot->sequence, queue->produced);
 }
 
 /* Is it a share whose ranges go by this queue? */
@@ -213,9 +219,9 @@ COLD static int receive(struct amph_queue *queue, struct amph_queue_entry *entri
 #if AMPH_QUEUE_QUICK
 
 /*
- * The quick way: whole buffers that go to and fro between two coherent sides, which is what a steady
- * exchange does. The same checks in the order that a processor gets through them soonest, and no call.
- * Whatever is not as simple as that is left, untouched, to the functions above.
+ * The quick way: whole buffers, and pieces in order, that go to and fro between two coherent sides, which
+ * is what a steady exchange does. The same checks in the order that a processor gets through them
+ * soonest, and no call. Whatever is not as simple as that is left, untouched, to the functions above.
  */
 
 static inline bool is_quick(const struct amph_queue *queue)
@@ -224,54 +230,126 @@ static inline bool is_quick(const struct amph_queue *queue)
 	       *queue->fork_word == queue->fork_generation && !queue->cache;
 }
 
-/* An accepted share that goes by this queue, and no pass waits for it. */
-static inline bool share_is_quick(const struct amph_queue *queue, const struct amph_share *share)
-{
-	return share->state == AMPH_SHARE_ACCEPTED && share->method == AMPH_SYNC_QUEUE &&
-	       share != queue->path.share && !share->pass.returned;
-}
+/*
+ * A share that passed the checks that do not depend on the range. They hold for all entries of one call:
+ * nobody else runs in between.
+ */
+struct lane {
+	struct amph_share *share; /* NULL: none yet */
+	struct amph_shm *shm;
+	struct amph_range *ranges;
+	uint32_t from, to; /* holders */
+	uint64_t fraction; /* bits of an offset or a length that are within the granule */
+	bool written; /* what a range of `to` says */
+};
 
-static inline bool put_quickly(struct amph_queue *queue, const struct amph_queue_entry *entry)
+/* An accepted share that goes by this queue, coherent, alive, and no pass waits for it. */
+static inline bool lane_of(struct lane *lane, const struct amph_queue *queue,
+			   struct amph_share *share, bool sending)
 {
-	struct amph_share *share = entry->share;
+	const struct amph_attachment *attachment = share->attachment;
+	struct amph_shm *shm = share->shm;
 
-	if (entry->reading || queue->produced - queue->taken > queue->mask ||
-	    (uintptr_t)share - (uintptr_t)queue->shares >= queue->share_bytes ||
-	    !share_is_quick(queue, share) ||
-	    !amph_quick_may(share->shm, share->attachment, entry->offset, entry->length,
-			    AMPH_HOLDER_CPU))
+	if (share->state != AMPH_SHARE_ACCEPTED || share->method != AMPH_SYNC_QUEUE ||
+	    share == queue->path.share || share->pass.returned ||
+	    !amph_quick_is_usable(shm, attachment))
 		return false;
-	queue_put(queue, share, entry->offset, entry->length, entry->cookie, false);
-	amph_quick_hand_over(share->shm, share->attachment, share->attachment->bit);
+	lane->share = share;
+	lane->shm = shm;
+	lane->ranges = shm->storage.ranges;
+	lane->from = sending ? AMPH_HOLDER_CPU : attachment->bit;
+	lane->to = sending ? attachment->bit : AMPH_HOLDER_CPU;
+	lane->fraction = attachment->granule - 1;
+	lane->written = amph_quick_written(shm, attachment, lane->to);
 	return true;
 }
 
-/* The descriptor is there; each of its fields is read once. */
-static inline bool take_quickly(struct amph_queue *queue, struct amph_queue_entry *entry)
+static inline bool hand_over_quickly(const struct lane *lane, uint64_t offset, uint64_t length)
 {
-	struct queue_slot *slot = queue_slot(queue, queue->in, queue->consumed);
-	uint32_t handle = amph_load32(&slot->handle);
+	if ((offset | length) & lane->fraction)
+		return false;
+	return amph_quick_whole(lane->shm, lane->ranges, offset, length, lane->from, lane->to,
+				lane->written) ||
+	       amph_quick_piece(lane->shm, lane->ranges, offset, length, lane->from, lane->to,
+				lane->written);
+}
+
+/* Sends as many as can be. Returns how many. */
+static inline uint32_t send_quickly(struct amph_queue *queue,
+				    const struct amph_queue_entry *entries, uint32_t count)
+{
+	/* copies: the compiler can't know that no store to a slot changes them */
+	const uint32_t mask = queue->mask, taken = queue->taken, first = queue->produced;
+	uint32_t produced = first;
+	struct lane lane = {NULL};
+
+	for (; produced - first < count && produced - taken <= mask; produced++) {
+		const struct amph_queue_entry *entry = &entries[produced - first];
+		struct amph_share *share = entry->share;
+		struct queue_slot *slot = queue_slot(queue, queue->out, produced);
+
+		if (share != lane.share &&
+		    ((uintptr_t)share - (uintptr_t)queue->shares >= queue->share_bytes ||
+		     !lane_of(&lane, queue, share, true)))
+			break;
+		if (entry->reading || !hand_over_quickly(&lane, entry->offset, entry->length))
+			break;
+		queue_fill(slot, share, entry->offset, entry->length, entry->cookie, false);
+		/* release: pairs with the acquire in queue_has_slot() */
+		amph_store32_release(&slot->sequence, produced + 1);
+	}
+	queue->produced = produced;
+	return produced - first;
+}
+
+/* The share that a descriptor names, in the slot of its handle: see amph_session_find(). */
+static inline struct amph_share *named_quickly(const struct amph_queue *queue,
+					       const struct queue_slot *slot, uint32_t handle,
+					       uint32_t generation)
+{
 	struct amph_share *share = &queue->shares[handle - 1];
-	uint64_t offset, length, cookie;
 
 	if (handle - 1 >= queue->share_max || share->handle != handle ||
-	    share->generation != amph_load32(&slot->generation) ||
-	    amph_load32(&slot->kind) != (share->home ? QUEUE_RETURN : QUEUE_GIVE) ||
-	    !share_is_quick(queue, share))
-		return false;
-	offset = amph_load64(&slot->offset);
-	length = amph_load64(&slot->length);
-	cookie = amph_load64(&slot->cookie);
-	if (!amph_quick_may(share->shm, share->attachment, offset, length, share->attachment->bit))
-		return false;
-	amph_quick_hand_over(share->shm, share->attachment, AMPH_HOLDER_CPU);
-	queue->consumed++;
-	entry->share = share;
-	entry->offset = offset;
-	entry->length = length;
-	entry->cookie = cookie;
-	entry->reading = false;
-	return true;
+	    share->generation != generation ||
+	    amph_load32(&slot->kind) != (share->home ? QUEUE_RETURN : QUEUE_GIVE))
+		return NULL;
+	return share;
+}
+
+/* Takes as many as are there and can be; each field of a descriptor is read once. Returns how many. */
+static inline uint32_t take_quickly(struct amph_queue *queue, struct amph_queue_entry *entries,
+				    uint32_t max)
+{
+	const uint32_t first = queue->consumed;
+	uint32_t consumed = first;
+	struct lane lane = {NULL};
+
+	for (; consumed - first < max; consumed++) {
+		struct queue_slot *slot = queue_slot(queue, queue->in, consumed);
+		struct amph_queue_entry *entry = &entries[consumed - first];
+		struct amph_share *share;
+		uint64_t offset, length, cookie;
+
+		/* acquire: pairs with the release in amph_queue_put() */
+		if (amph_load32_acquire(&slot->sequence) != consumed + 1)
+			break;
+		share = named_quickly(queue, slot, amph_load32(&slot->handle),
+				      amph_load32(&slot->generation));
+		if (!share || (share != lane.share && !lane_of(&lane, queue, share, false)))
+			break;
+		offset = amph_load64(&slot->offset);
+		length = amph_load64(&slot->length);
+		cookie = amph_load64(&slot->cookie);
+		if (!hand_over_quickly(&lane, offset, length))
+			break;
+		entry->share = share;
+		entry->offset = offset;
+		entry->length = length;
+		entry->cookie = cookie;
+		entry->reading = false;
+	}
+	queue->consumed = consumed;
+	return consumed - first;
 }
 
 /*
@@ -284,7 +362,7 @@ static inline bool look_quickly(struct amph_queue *queue)
 	uint32_t expected = queue->consumed + 1;
 	uint32_t looks = QUEUE_LOOKS;
 
-	/* relaxed, then acquire: pairs with the release in queue_put() */
+	/* relaxed: take_quickly() looks once more, with acquire */
 	if (amph_load32(word) != expected) {
 		if (queue->config.spins < looks)
 			return false;
@@ -297,7 +375,6 @@ static inline bool look_quickly(struct amph_queue *queue)
 		queue->answered = queue->produced;
 		amph_prepare_store(queue_slot(queue, queue->out, queue->produced));
 	}
-	amph_barrier_acquire();
 	return true;
 }
 
@@ -310,12 +387,8 @@ int amph_queue_send(struct amph_queue *queue, const struct amph_queue_entry *ent
 #if AMPH_QUEUE_QUICK
 	/* who sleeps is woken at the end of the batch, on the other way */
 	if (is_quick(queue) && !(queue->peer_ready & QUEUE_SLEEPS)) {
-		uint32_t i = 0;
-
-		while (i < count && put_quickly(queue, &entries[i]))
-			i++;
-		*sent = i;
-		if (i == count)
+		*sent = send_quickly(queue, entries, count);
+		if (*sent == count)
 			return 0;
 	}
 #endif
@@ -328,17 +401,11 @@ int amph_queue_receive(struct amph_queue *queue, struct amph_queue_entry *entrie
 	*received = 0;
 #if AMPH_QUEUE_QUICK
 	if (is_quick(queue) && max && deadline && look_quickly(queue)) {
-		uint32_t i = 0;
-
-		do {
-			if (!take_quickly(queue, &entries[i]))
-				break;
-			i++;
-		} while (i < max && queue_has_slot(queue));
-		*received = i;
+		*received = take_quickly(queue, entries, max);
+		/* half a ring is worth a word even while more comes */
 		if (queue->consumed - queue->told > queue->mask / 2)
 			amph_queue_tell(queue);
-		if (i)
+		if (*received)
 			return 0;
 	}
 #endif

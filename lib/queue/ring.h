@@ -129,14 +129,10 @@ static inline bool queue_has_room(struct amph_queue *queue)
 	return queue->produced - taken <= queue->mask;
 }
 
-/*
- * Writes a descriptor; there is room. The bytes it speaks of have been cleaned before. For the quick way;
- * others call amph_queue_put(), which is the same.
- */
-static inline void queue_put(struct amph_queue *queue, const struct amph_share *share,
-			     uint64_t offset, uint64_t length, uint64_t cookie, bool reading)
+/* All of a descriptor but the sequence. */
+static inline void queue_fill(struct queue_slot *slot, const struct amph_share *share,
+			      uint64_t offset, uint64_t length, uint64_t cookie, bool reading)
 {
-	struct queue_slot *slot = queue_slot(queue, queue->out, queue->produced);
 	uint32_t give = reading ? QUEUE_GIVE | QUEUE_READING : QUEUE_GIVE;
 
 	amph_store32(&slot->kind, share->home ? give : QUEUE_RETURN);
@@ -145,12 +141,9 @@ static inline void queue_put(struct amph_queue *queue, const struct amph_share *
 	amph_store64(&slot->offset, offset);
 	amph_store64(&slot->length, length);
 	amph_store64(&slot->cookie, cookie);
-	queue_clean(queue, slot, sizeof(*slot));
-	queue->produced++;
-	/* release: pairs with the acquire in queue_has_slot() */
-	queue_store(queue, &slot->sequence, queue->produced);
 }
 
+/* Writes a descriptor; there is room. The bytes it speaks of have been cleaned before. */
 void amph_queue_put(struct amph_queue *queue, const struct amph_share *share, uint64_t offset,
 		    uint64_t length, uint64_t cookie, bool reading);
 
