@@ -30,7 +30,7 @@ static int make_name(char *to, const char *name, uint32_t number)
 	do
 		digits[count++] = (char)('0' + number % 10);
 	while ((number /= 10) && count < DIGITS_MAX);
-	while (name[length] && length < AMPH_NAME_MAX) {
+	while (length < AMPH_NAME_MAX && name[length]) {
 		to[length] = name[length];
 		length++;
 	}

@@ -5,7 +5,7 @@
 usage: check.py ROOT [--write]
 
  1. A relative link in README.md or docs/ names a file that is there, and a heading that is in it.
- 2. The C code in README.md is the marked part of examples/give_and_take.c (--write puts it there).
+ 2. The C code in README.md is the marked part of each of EXAMPLES, in order (--write puts it there).
  3. A `make TARGET` that a document names is a target of the Makefile.
  4. A function that a document names, amph_...(), is declared in a public header.
 Exit 0 when all hold.
@@ -17,6 +17,7 @@ from pathlib import Path
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 FENCE = re.compile(r"^```.*?^```", re.M | re.S)
 CODE = re.compile(r"^```c\n(.*?)^```", re.M | re.S)
+EXAMPLES = ["give_and_take.c", "fast_path.c"]
 MARKED = re.compile(r"/\* \[README\] \*/\n(.*?)/\* \[README\] \*/", re.S)
 
 
@@ -35,13 +36,13 @@ def main():
     documents = [readme, *sorted((root / "docs").rglob("*.md"))]
     problems = []
 
-    example = MARKED.search((root / "examples/give_and_take.c").read_text()).group(1)
+    marked = [MARKED.search((root / "examples" / name).read_text()).group(1) for name in EXAMPLES]
     if "--write" in sys.argv:
-        readme.write_text(CODE.sub(lambda _: f"```c\n{example}```", readme.read_text(), count=1))
-    code = CODE.search(readme.read_text())
-    if not code or code.group(1) != example:
-        problems.append("README.md: its code is not that of examples/give_and_take.c: "
-                        "tests/docs/check.py . --write")
+        parts = iter(marked)
+        readme.write_text(CODE.sub(lambda _: f"```c\n{next(parts)}```", readme.read_text()))
+    if CODE.findall(readme.read_text()) != marked:
+        problems.append("README.md: its code is not that of " + ", ".join(EXAMPLES)
+                        + ": tests/docs/check.py . --write")
 
     targets = set(re.findall(r"^([a-z][\w-]*):", (root / "Makefile").read_text(), re.M))
     declared = set()
