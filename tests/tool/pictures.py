@@ -137,8 +137,26 @@ class Pictures(unittest.TestCase):
         for segment in segments:
             self.assertNotEqual(segment["pa"], segment["da"])
 
+    def test_a_picture_by_the_queue_has_the_same_edges(self):
+        self.write(pngs.encode(321, 123, 2, 8, lambda x, y, c: (x * y + c * 77) & 255))
+        found = {}
+        for way, options in (("messages", ()), ("queue", ("--queue",))):
+            run, _ = demo(self.input, self.output, "--json", *options)
+            self.assertEqual(run.returncode, 0, run.stderr)
+            report = json.loads(run.stdout)
+            self.assertIs(report["verified"], True)
+            self.assertEqual(report["buffer"]["handed_over"], way)
+            self.assertEqual(report["copied"]["picture_bytes"], 0)
+            with open(self.output, "rb") as file:
+                found[way] = file.read()
+        self.assertEqual(found["queue"], found["messages"])
+        run, _ = demo(self.input, self.output, "--queue")
+        self.assertIn("handed over  by a queue in shared memory\n", run.stdout)
+        run, _ = demo(self.input, self.output)
+        self.assertIn("handed over  by messages\n", run.stdout)
+
     def test_bad_usage_is_exit_2(self):
-        for arguments in (["--coprocessor", "z80"], ["--no-such-option"], ["extra"]):
+        for arguments in (["--on", "vsoc", "--camera", "--queue"], ["--coprocessor", "z80"], ["--no-such-option"], ["extra"]):
             run = subprocess.run([AMPHORA, "demo", *arguments], capture_output=True, text=True,
                                  timeout=10)
             self.assertEqual(run.returncode, 2, arguments)

@@ -57,6 +57,13 @@ class Demo(soc.TestCase):
         self.expect(ended, 0)
         self.assertTrue(json.loads(ended.stdout)["verified"])
 
+    def test_picture_crosses_by_a_queue(self):
+        ended = demo("--output", self.path("edges.png"), "--queue", "--json")
+        self.expect(ended, 0)
+        report = json.loads(ended.stdout)
+        self.assertTrue(report["verified"])
+        self.assertEqual(report["buffer"]["handed_over"], "queue")
+
     def test_same_edges_as_without_linux_in_the_middle(self):
         self.expect(demo("--output", self.path("there.png")), 0)
         here = subprocess.run([soc.AMPHORA, "demo", "--output", self.path("here.png")],

@@ -37,6 +37,9 @@ static const struct argp_option option_list[] = {
 	{"remote", KEY_REMOTE, "NAME", 0,
 	 "with --on remoteproc: which, by name or number (default: the only one)", 0},
 	{"heap", KEY_HEAP, "NAME", 0, "with --on: which dma-heap (default: the contiguous one)", 0},
+	{"queue", 'q', NULL, 0,
+	 "hand the picture over by a queue in shared memory, not by messages (not with --camera)",
+	 0},
 	{"camera", KEY_CAMERA, "DEVICE", OPTION_ARG_OPTIONAL,
 	 "with --on: frames of a camera instead of a picture (default: the first that fits); the "
 	 "frame before and after is written as NAME-before.png and NAME-after.png, NAME.png being the "
@@ -120,6 +123,8 @@ static void check(const struct demo_options *options, struct argp_state *state)
 	}
 	if (!options->camera && (options->frames || options->width))
 		argp_error(state, "--frames and --size need --camera");
+	if (options->camera && options->queue)
+		argp_error(state, "--camera and --queue don't go together");
 	if (options->camera && options->input)
 		argp_error(state, "--camera and --input don't go together");
 }
@@ -137,6 +142,9 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 		return 0;
 	case 'a':
 		options->after_give = argument;
+		return 0;
+	case 'q':
+		options->queue = true;
 		return 0;
 	case 'j':
 		options->json = true;

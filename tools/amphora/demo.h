@@ -42,6 +42,7 @@ struct demo_options {
 	const char *heap; /* DEMO_REMOTEPROC: which dma-heap; NULL: a contiguous one */
 	const char *device; /* camera; NULL: the first that fits */
 	uint32_t frames, width, height; /* camera */
+	bool queue; /* the picture goes by a queue, not by messages */
 	bool camera, json, verbose, debug_kernel;
 };
 
@@ -125,6 +126,20 @@ int demo_buffer_release(struct demo_buffer *buffer, uint64_t deadline);
  * quarantine. `status`, if not 0, and its message stay. Does nothing for one that is not open.
  */
 int demo_buffer_close(struct demo_buffer *buffer, int status);
+
+/* --- with options->queue: how it is handed over; else these do nothing --- */
+
+/* How the picture's buffer is attached. */
+enum amph_sync_method demo_method(const struct demo_machine *machine);
+
+/* In an open session: the queue's own buffer, and the queue in it. Returns 0, or -errno and machine->error. */
+int demo_queue_open(struct demo_machine *machine, uint64_t deadline);
+
+/* When the picture's buffer is released. */
+int demo_queue_release(struct demo_machine *machine, uint64_t deadline);
+
+/* As demo_buffer_close(). */
+int demo_queue_close(int status);
 
 /* Its addresses into a report. */
 void demo_buffer_describe(const struct demo_buffer *buffer, struct report *report);

@@ -44,7 +44,7 @@ int demo_buffer_share(struct demo_buffer *buffer, uint64_t deadline)
 {
 	struct demo_machine *machine = buffer->machine;
 	int status = amph_shm_attach(&buffer->shm, machine->target, AMPH_DEVICE_READS_WRITES,
-				     AMPH_SYNC_MESSAGES, &buffer->attachment,
+				     demo_method(machine), &buffer->attachment,
 				     buffer->device_segments, DEMO_SEGMENTS);
 
 	if (status)
@@ -120,6 +120,7 @@ void demo_buffer_describe(const struct demo_buffer *buffer, struct report *repor
 	report->buffer_name = shm->name;
 	report->buffer_size = shm->size;
 	report->granule = attachment->granule;
+	report->by_queue = attachment->method == AMPH_SYNC_QUEUE;
 	report->enforced = attachment->enforced;
 	report->pa_known = shm->segment_count == 1;
 	report->segments_all = attachment->segment_count;

@@ -187,6 +187,8 @@ static int work_with(struct job *job, uint64_t *since)
 	report_step(&job->report, "session", since);
 	tool_progress_end();
 	if (!status)
+		status = demo_queue_open(machine, amph_deadline(DEMO_STEP_MS));
+	if (!status)
 		status = demo_buffer_share(&job->buffer, amph_deadline(DEMO_STEP_MS));
 	report_step(&job->report, "offer", since);
 	if (status)
@@ -199,6 +201,8 @@ static int work_with(struct job *job, uint64_t *since)
 		status = verify_and_write(job, since);
 	if (!status)
 		status = demo_buffer_release(&job->buffer, amph_deadline(DEMO_STEP_MS));
+	if (!status)
+		status = demo_queue_release(machine, amph_deadline(DEMO_STEP_MS));
 	return status;
 }
 
@@ -229,7 +233,7 @@ static int work_in(struct job *job)
 		job->report.message_bytes = machine->tap->bytes;
 		job->report.picture_bytes = machine->tap->other_bytes;
 	}
-	return demo_buffer_close(&job->buffer, status);
+	return demo_queue_close(demo_buffer_close(&job->buffer, status));
 }
 
 static int work(struct job *job)

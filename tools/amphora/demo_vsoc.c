@@ -183,6 +183,8 @@ static int run(const struct crossing *crossing)
 		add(arguments, "--remote", options->remote);
 	if (options->heap)
 		add(arguments, "--heap", options->heap);
+	if (options->queue)
+		add(arguments, "--queue", NULL);
 	if (options->json)
 		add(arguments, "--json", NULL);
 	if (options->verbose)

@@ -37,6 +37,8 @@ static void text_buffer(const struct report *report)
 	}
 	if (report->segments_all > report->segment_count)
 		printf("  and %u more segments\n", report->segments_all - report->segment_count);
+	printf("handed over  %s\n",
+	       report->by_queue ? "by a queue in shared memory" : "by messages");
 	printf("copied       %" PRIu64 " bytes of the picture; %" PRIu64 " messages, %" PRIu64
 	       " bytes, about it\n",
 	       report->picture_bytes, report->messages, report->message_bytes);
@@ -114,6 +116,7 @@ static void add_buffer(json_object *top, const struct report *report)
 	add_number(buffer, "size", report->buffer_size);
 	add_number(buffer, "granule", report->granule);
 	json_object_object_add(buffer, "enforced", json_object_new_boolean(report->enforced));
+	add_text(buffer, "handed_over", report->by_queue ? "queue" : "messages");
 	for (uint32_t i = 0; i < report->segment_count; i++) {
 		json_object *segment = json_object_new_object();
 

@@ -32,6 +32,7 @@ struct report {
 	bool pa_known; /* physical addresses of the segments */
 	uint32_t granule;
 	bool enforced;
+	bool by_queue; /* how it was handed over: by a queue, else by messages */
 	/* what crossed by copy, counted where messages are sent and received */
 	uint64_t messages, message_bytes, picture_bytes;
 	struct {
