@@ -8,6 +8,9 @@
 
 #include "share/internal.h"
 
+/* Bytes of a name that the wire and this side have room for, its end included. */
+#define NAME_MAX (AMPH_NAME_MAX < WIRE_NAME_MAX ? AMPH_NAME_MAX : WIRE_NAME_MAX)
+
 /* Refuses an offer, or the rest of one, in its place. */
 static void refuse(struct amph_session *session, struct wire_message *message, uint32_t request,
 		   int error)
@@ -134,7 +137,7 @@ static int check_offer(const struct amph_session *session, const struct wire_off
 		return -EINVAL; /* the two sides would share a cache line */
 	if (offer->request && !amph_request_is_asked(session, offer->request))
 		return -ENOENT;
-	if (amph_wire_name_length(offer->name) >= AMPH_NAME_MAX)
+	if (offer->name[NAME_MAX - 1]) /* only zeros follow the end of a name */
 		return -ENAMETOOLONG;
 	return 0;
 }
@@ -176,8 +179,7 @@ static enum wire_reason receive_offer(struct amph_session *session, struct wire_
 	share->segments_expected = offer->segment_count;
 	share->segments_received = 0;
 	share->size_received = 0;
-	for (uint32_t i = 0; i < AMPH_NAME_MAX; i++)
-		share->name[i] = i < WIRE_NAME_MAX ? offer->name[i] : 0;
+	__builtin_memcpy(share->name, offer->name, NAME_MAX); /* its end is in there */
 	*handle = -1;
 	add_segments(session, share, message, offer->segments, offer->count);
 	return WIRE_OK;

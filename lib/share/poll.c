@@ -18,12 +18,9 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 /* So many milliseconds after a time; never, for 0 of them. Once, and not in each place: it is large. */
 __attribute__((noinline)) static uint64_t due(uint64_t since, uint32_t milliseconds, uint32_t unit)
 {
-	uint64_t result;
+	uint64_t result = since + (uint64_t)milliseconds * unit;
 
-	return !milliseconds ||
-			       __builtin_add_overflow(since, (uint64_t)milliseconds * unit, &result)
-		       ? UINT64_MAX
-		       : result;
+	return milliseconds && result >= since ? result : UINT64_MAX;
 }
 
 /* When the next heartbeat is due, and when the other side counts as lost. */

@@ -129,20 +129,20 @@ int amph_session_send(struct amph_session *session, struct wire_header *header, 
 	return amph_session_send_segments(session, header, deadline, 0, -1);
 }
 
-/* What waited for room counts against this poll's answers. */
-static void charge(struct amph_session *session, uint64_t start)
+/* What waited for room counts against this poll's answers, which may until the deadline. */
+static void charge(struct amph_session *session, uint64_t deadline)
 {
-	uint64_t waited = amph_time_now() - start;
+	uint64_t now = amph_time_now();
 
-	session->answer_left = waited < session->answer_left ? session->answer_left - waited : 0;
+	session->answer_left = now < deadline ? deadline - now : 0;
 }
 
 void amph_session_answer(struct amph_session *session, struct wire_header *header)
 {
-	uint64_t start = amph_time_now();
-	int error = amph_session_send(session, header, start + session->answer_left);
+	uint64_t deadline = amph_time_now() + session->answer_left;
+	int error = amph_session_send(session, header, deadline);
 
-	charge(session, start);
+	charge(session, deadline);
 	if (error)
 		amph_session_fail(session, error, "an answer could not be sent");
 }
@@ -225,11 +225,11 @@ int amph_session_send_handoff(struct amph_session *session, const struct amph_sh
 int amph_session_answer_handoff(struct amph_session *session, const struct amph_share *share,
 				uint64_t offset, uint64_t length, uint64_t cookie)
 {
-	uint64_t start = amph_time_now();
-	int error = amph_session_send_handoff(session, share, offset, length, cookie, false,
-					      start + session->answer_left);
+	uint64_t deadline = amph_time_now() + session->answer_left;
+	int error =
+		amph_session_send_handoff(session, share, offset, length, cookie, false, deadline);
 
-	charge(session, start);
+	charge(session, deadline);
 	return error;
 }
 
