@@ -14,6 +14,7 @@
 #include "share/internal.h"
 
 #define COLD __attribute__((noinline, cold))
+#define HOT  __attribute__((always_inline))
 
 /* 0 while hand-offs are possible. An open queue's session is open. */
 static int usable(const struct amph_queue *queue)
@@ -24,6 +25,198 @@ static int usable(const struct amph_queue *queue)
 		return 0;
 	return queue->session->state == AMPH_SESSION_LOST ? queue->session->error : -ENOTCONN;
 }
+
+#if AMPH_QUEUE_QUICK
+
+/*
+ * The quick way: whole buffers, and pieces in order, that go to and fro between two coherent sides, which
+ * is what a steady exchange does. The same checks in the order that a processor gets through them
+ * soonest, and no call. Whatever is not as simple as that is left, untouched, to the functions above.
+ */
+
+static inline bool is_quick(const struct amph_queue *queue)
+{
+	return queue->state == AMPH_QUEUE_OPEN && queue->fork_word &&
+	       *queue->fork_word == queue->fork_generation && !queue->cache;
+}
+
+/*
+ * A share that passed the checks that do not depend on the range. They hold for all entries of one call:
+ * nobody else runs in between.
+ */
+struct lane {
+	struct amph_share *share; /* NULL: none yet */
+	struct amph_shm *shm;
+	struct amph_range *ranges;
+	uint32_t from, to; /* holders */
+	uint64_t fraction; /* bits of an offset or a length that are within the granule */
+	bool written; /* what a range of `to` says */
+};
+
+/* An accepted share that goes by this queue, coherent, alive, and no pass waits for it. */
+HOT static inline bool lane_of(struct lane *lane, const struct amph_queue *queue,
+			       struct amph_share *share, bool sending)
+{
+	const struct amph_attachment *attachment = share->attachment;
+	struct amph_shm *shm = share->shm;
+
+	if (share->state != AMPH_SHARE_ACCEPTED || share->method != AMPH_SYNC_QUEUE ||
+	    share == queue->path.share || share->pass.returned ||
+	    !amph_quick_is_usable(shm, attachment))
+		return false;
+	lane->share = share;
+	lane->shm = shm;
+	lane->ranges = shm->storage.ranges;
+	lane->from = sending ? AMPH_HOLDER_CPU : attachment->bit;
+	lane->to = sending ? attachment->bit : AMPH_HOLDER_CPU;
+	lane->fraction = attachment->granule - 1;
+	lane->written = amph_quick_written(shm, attachment, lane->to);
+	return true;
+}
+
+HOT static inline bool hand_over_quickly(const struct lane *lane, uint64_t offset, uint64_t length)
+{
+	if ((offset | length) & lane->fraction)
+		return false;
+	return amph_quick_whole(lane->shm, lane->ranges, offset, length, lane->from, lane->to,
+				lane->written) ||
+	       amph_quick_piece(lane->shm, lane->ranges, offset, length, lane->from, lane->to,
+				lane->written);
+}
+
+/* Sends as many as can be. Returns how many. */
+HOT static inline uint32_t send_quickly(struct amph_queue *queue,
+					const struct amph_queue_entry *entries, uint32_t count)
+{
+	/* copies: the compiler can't know that no store to a slot changes them */
+	const uint32_t mask = queue->mask, taken = queue->taken, first = queue->produced;
+	uint32_t produced = first;
+	struct lane lane = {NULL};
+
+	for (; produced - first < count && produced - taken <= mask; produced++) {
+		const struct amph_queue_entry *entry = &entries[produced - first];
+		struct amph_share *share = entry->share;
+		struct queue_slot *slot = queue_slot(queue, queue->out, produced);
+
+		if (share != lane.share &&
+		    ((uintptr_t)share - (uintptr_t)queue->shares >= queue->share_bytes ||
+		     !lane_of(&lane, queue, share, true)))
+			break;
+		if (entry->reading || !hand_over_quickly(&lane, entry->offset, entry->length))
+			break;
+		queue_fill(slot, share, entry->offset, entry->length, entry->cookie, false);
+		/* release: pairs with the acquire in queue_has_slot() */
+		amph_store32_release(&slot->sequence, produced + 1);
+	}
+	queue->produced = produced;
+	return produced - first;
+}
+
+/* The share that a descriptor names, in the slot of its handle: see amph_session_find(). */
+static inline struct amph_share *named_quickly(const struct amph_queue *queue,
+					       const struct queue_slot *slot, uint32_t handle,
+					       uint32_t generation)
+{
+	struct amph_share *share = &queue->shares[handle - 1];
+
+	if (handle - 1 >= queue->share_max || share->handle != handle ||
+	    share->generation != generation ||
+	    amph_load32(&slot->kind) != (share->home ? QUEUE_RETURN : QUEUE_GIVE))
+		return NULL;
+	return share;
+}
+
+/* Takes as many as are there and can be; each field of a descriptor is read once. Returns how many. */
+HOT static inline uint32_t take_quickly(struct amph_queue *queue, struct amph_queue_entry *entries,
+					uint32_t max)
+{
+	const uint32_t first = queue->consumed;
+	uint32_t consumed = first;
+	struct lane lane = {NULL};
+
+	for (; consumed - first < max; consumed++) {
+		struct queue_slot *slot = queue_slot(queue, queue->in, consumed);
+		struct amph_queue_entry *entry = &entries[consumed - first];
+		struct amph_share *share;
+		uint64_t offset, length, cookie;
+
+		/* acquire: pairs with the release in amph_queue_put() */
+		if (amph_load32_acquire(&slot->sequence) != consumed + 1)
+			break;
+		share = named_quickly(queue, slot, amph_load32(&slot->handle),
+				      amph_load32(&slot->generation));
+		if (!share || (share != lane.share && !lane_of(&lane, queue, share, false)))
+			break;
+		offset = amph_load64(&slot->offset);
+		length = amph_load64(&slot->length);
+		cookie = amph_load64(&slot->cookie);
+		if (!hand_over_quickly(&lane, offset, length))
+			break;
+		entry->share = share;
+		entry->offset = offset;
+		entry->length = length;
+		entry->cookie = cookie;
+		entry->reading = false;
+	}
+	queue->consumed = consumed;
+	return consumed - first;
+}
+
+/*
+ * Looks for the next descriptor for a while, as amph_queue_wait() would, but does not tell what was
+ * consumed yet: that store would have to be done before the ones of the next hand-off.
+ */
+static inline bool look_quickly(struct amph_queue *queue)
+{
+	const uint32_t *word = &queue_slot(queue, queue->in, queue->consumed)->sequence;
+	uint32_t expected = queue->consumed + 1;
+	uint32_t looks = QUEUE_LOOKS;
+
+	/* relaxed: take_quickly() looks once more, with acquire */
+	if (amph_load32(word) != expected) {
+		if (queue->config.spins < looks)
+			return false;
+		while (amph_load32(word) != expected)
+			if (!--looks)
+				return false;
+	}
+	/* who answered what came last will answer this: its line comes while this is checked */
+	if (queue->produced != queue->answered) {
+		queue->answered = queue->produced;
+		amph_prepare_store(queue_slot(queue, queue->out, queue->produced));
+	}
+	return true;
+}
+
+#else
+
+static inline bool is_quick(const struct amph_queue *queue)
+{
+	(void)queue;
+	return false;
+}
+
+HOT static inline uint32_t send_quickly(struct amph_queue *queue,
+					const struct amph_queue_entry *entries, uint32_t count)
+{
+	(void)queue;
+	(void)entries;
+	(void)count;
+	return 0;
+}
+
+HOT static inline uint32_t take_quickly(struct amph_queue *queue, struct amph_queue_entry *entries,
+					uint32_t max)
+{
+	return send_quickly(queue, entries, max);
+}
+
+static inline bool look_quickly(struct amph_queue *queue)
+{
+	return is_quick(queue);
+}
+
+#endif
 
 COLD static int refuse_share(struct amph_queue *queue)
 {
@@ -87,7 +280,11 @@ COLD static int send(struct amph_queue *queue, const struct amph_queue_entry *en
 	int error = usable(queue);
 	uint32_t first = queue->produced;
 
-	for (; !error && *sent < count; *sent += !error) {
+	while (!error && *sent < count) {
+		if (is_quick(queue))
+			*sent += send_quickly(queue, &entries[*sent], count - *sent);
+		if (*sent == count)
+			break;
 		if (!amph_queue_there(queue, QUEUE_FOR_ROOM)) {
 			/* who makes room may sleep until it hears of what is there */
 			knock(queue, first);
@@ -96,6 +293,7 @@ COLD static int send(struct amph_queue *queue, const struct amph_queue_entry *en
 		}
 		if (!error)
 			error = hand_over(queue, &entries[*sent]);
+		*sent += !error;
 	}
 	knock(queue, first);
 	return error;
@@ -197,13 +395,15 @@ COLD static int receive(struct amph_queue *queue, struct amph_queue_entry *entri
 	int error = queue->state == AMPH_QUEUE_EXPECTED ? 0 : usable(queue);
 
 	while (!error && *received < max) {
-		int result = queue->state == AMPH_QUEUE_OPEN
-				     ? amph_queue_take(queue, &entries[*received])
-				     : 0;
+		int result = 0;
 
+		if (queue->state == AMPH_QUEUE_OPEN && is_quick(queue))
+			*received += take_quickly(queue, &entries[*received], max - *received);
+		if (queue->state == AMPH_QUEUE_OPEN && *received < max)
+			result = amph_queue_take(queue, &entries[*received]);
 		*received += result == 1;
 		/* half a ring is worth a word even while more comes */
-		if (result > 0 && queue->consumed - queue->told > queue->mask / 2)
+		if (queue->consumed - queue->told > queue->mask / 2)
 			amph_queue_tell(queue);
 		/* who passed it on may have ended the session */
 		if (result < 0 || result == 2)
@@ -216,182 +416,16 @@ COLD static int receive(struct amph_queue *queue, struct amph_queue_entry *entri
 	return error ? stop(queue, received, error) : 0;
 }
 
-#if AMPH_QUEUE_QUICK
-
-/*
- * The quick way: whole buffers, and pieces in order, that go to and fro between two coherent sides, which
- * is what a steady exchange does. The same checks in the order that a processor gets through them
- * soonest, and no call. Whatever is not as simple as that is left, untouched, to the functions above.
- */
-
-static inline bool is_quick(const struct amph_queue *queue)
-{
-	return queue->state == AMPH_QUEUE_OPEN && queue->fork_word &&
-	       *queue->fork_word == queue->fork_generation && !queue->cache;
-}
-
-/*
- * A share that passed the checks that do not depend on the range. They hold for all entries of one call:
- * nobody else runs in between.
- */
-struct lane {
-	struct amph_share *share; /* NULL: none yet */
-	struct amph_shm *shm;
-	struct amph_range *ranges;
-	uint32_t from, to; /* holders */
-	uint64_t fraction; /* bits of an offset or a length that are within the granule */
-	bool written; /* what a range of `to` says */
-};
-
-/* An accepted share that goes by this queue, coherent, alive, and no pass waits for it. */
-static inline bool lane_of(struct lane *lane, const struct amph_queue *queue,
-			   struct amph_share *share, bool sending)
-{
-	const struct amph_attachment *attachment = share->attachment;
-	struct amph_shm *shm = share->shm;
-
-	if (share->state != AMPH_SHARE_ACCEPTED || share->method != AMPH_SYNC_QUEUE ||
-	    share == queue->path.share || share->pass.returned ||
-	    !amph_quick_is_usable(shm, attachment))
-		return false;
-	lane->share = share;
-	lane->shm = shm;
-	lane->ranges = shm->storage.ranges;
-	lane->from = sending ? AMPH_HOLDER_CPU : attachment->bit;
-	lane->to = sending ? attachment->bit : AMPH_HOLDER_CPU;
-	lane->fraction = attachment->granule - 1;
-	lane->written = amph_quick_written(shm, attachment, lane->to);
-	return true;
-}
-
-static inline bool hand_over_quickly(const struct lane *lane, uint64_t offset, uint64_t length)
-{
-	if ((offset | length) & lane->fraction)
-		return false;
-	return amph_quick_whole(lane->shm, lane->ranges, offset, length, lane->from, lane->to,
-				lane->written) ||
-	       amph_quick_piece(lane->shm, lane->ranges, offset, length, lane->from, lane->to,
-				lane->written);
-}
-
-/* Sends as many as can be. Returns how many. */
-static inline uint32_t send_quickly(struct amph_queue *queue,
-				    const struct amph_queue_entry *entries, uint32_t count)
-{
-	/* copies: the compiler can't know that no store to a slot changes them */
-	const uint32_t mask = queue->mask, taken = queue->taken, first = queue->produced;
-	uint32_t produced = first;
-	struct lane lane = {NULL};
-
-	for (; produced - first < count && produced - taken <= mask; produced++) {
-		const struct amph_queue_entry *entry = &entries[produced - first];
-		struct amph_share *share = entry->share;
-		struct queue_slot *slot = queue_slot(queue, queue->out, produced);
-
-		if (share != lane.share &&
-		    ((uintptr_t)share - (uintptr_t)queue->shares >= queue->share_bytes ||
-		     !lane_of(&lane, queue, share, true)))
-			break;
-		if (entry->reading || !hand_over_quickly(&lane, entry->offset, entry->length))
-			break;
-		queue_fill(slot, share, entry->offset, entry->length, entry->cookie, false);
-		/* release: pairs with the acquire in queue_has_slot() */
-		amph_store32_release(&slot->sequence, produced + 1);
-	}
-	queue->produced = produced;
-	return produced - first;
-}
-
-/* The share that a descriptor names, in the slot of its handle: see amph_session_find(). */
-static inline struct amph_share *named_quickly(const struct amph_queue *queue,
-					       const struct queue_slot *slot, uint32_t handle,
-					       uint32_t generation)
-{
-	struct amph_share *share = &queue->shares[handle - 1];
-
-	if (handle - 1 >= queue->share_max || share->handle != handle ||
-	    share->generation != generation ||
-	    amph_load32(&slot->kind) != (share->home ? QUEUE_RETURN : QUEUE_GIVE))
-		return NULL;
-	return share;
-}
-
-/* Takes as many as are there and can be; each field of a descriptor is read once. Returns how many. */
-static inline uint32_t take_quickly(struct amph_queue *queue, struct amph_queue_entry *entries,
-				    uint32_t max)
-{
-	const uint32_t first = queue->consumed;
-	uint32_t consumed = first;
-	struct lane lane = {NULL};
-
-	for (; consumed - first < max; consumed++) {
-		struct queue_slot *slot = queue_slot(queue, queue->in, consumed);
-		struct amph_queue_entry *entry = &entries[consumed - first];
-		struct amph_share *share;
-		uint64_t offset, length, cookie;
-
-		/* acquire: pairs with the release in amph_queue_put() */
-		if (amph_load32_acquire(&slot->sequence) != consumed + 1)
-			break;
-		share = named_quickly(queue, slot, amph_load32(&slot->handle),
-				      amph_load32(&slot->generation));
-		if (!share || (share != lane.share && !lane_of(&lane, queue, share, false)))
-			break;
-		offset = amph_load64(&slot->offset);
-		length = amph_load64(&slot->length);
-		cookie = amph_load64(&slot->cookie);
-		if (!hand_over_quickly(&lane, offset, length))
-			break;
-		entry->share = share;
-		entry->offset = offset;
-		entry->length = length;
-		entry->cookie = cookie;
-		entry->reading = false;
-	}
-	queue->consumed = consumed;
-	return consumed - first;
-}
-
-/*
- * Looks for the next descriptor for a while, as amph_queue_wait() would, but does not tell what was
- * consumed yet: that store would have to be done before the ones of the next hand-off.
- */
-static inline bool look_quickly(struct amph_queue *queue)
-{
-	const uint32_t *word = &queue_slot(queue, queue->in, queue->consumed)->sequence;
-	uint32_t expected = queue->consumed + 1;
-	uint32_t looks = QUEUE_LOOKS;
-
-	/* relaxed: take_quickly() looks once more, with acquire */
-	if (amph_load32(word) != expected) {
-		if (queue->config.spins < looks)
-			return false;
-		while (amph_load32(word) != expected)
-			if (!--looks)
-				return false;
-	}
-	/* who answered what came last will answer this: its line comes while this is checked */
-	if (queue->produced != queue->answered) {
-		queue->answered = queue->produced;
-		amph_prepare_store(queue_slot(queue, queue->out, queue->produced));
-	}
-	return true;
-}
-
-#endif
-
 int amph_queue_send(struct amph_queue *queue, const struct amph_queue_entry *entries,
 		    uint32_t count, uint64_t deadline, uint32_t *sent)
 {
 	*sent = 0;
-#if AMPH_QUEUE_QUICK
 	/* who sleeps is woken at the end of the batch, on the other way */
 	if (is_quick(queue) && !(queue->peer_ready & QUEUE_SLEEPS)) {
 		*sent = send_quickly(queue, entries, count);
 		if (*sent == count)
 			return 0;
 	}
-#endif
 	return send(queue, entries, count, deadline, sent);
 }
 
@@ -399,7 +433,6 @@ int amph_queue_receive(struct amph_queue *queue, struct amph_queue_entry *entrie
 		       uint64_t deadline, uint32_t *received)
 {
 	*received = 0;
-#if AMPH_QUEUE_QUICK
 	if (is_quick(queue) && max && deadline && look_quickly(queue)) {
 		*received = take_quickly(queue, entries, max);
 		/* half a ring is worth a word even while more comes */
@@ -408,6 +441,5 @@ int amph_queue_receive(struct amph_queue *queue, struct amph_queue_entry *entrie
 		if (*received)
 			return 0;
 	}
-#endif
 	return receive(queue, entries, max, deadline, received);
 }

@@ -9,8 +9,10 @@
 #include <string.h>
 
 #include <amphora/pool.h>
+#include <amphora/queue.h>
 #include <amphora/target.h>
 
+#include "share/loopback.h"
 #include "support/rpmsg_pair.h"
 
 #define TIMES	  100 /* a count is of so many operations; check.py divides */
@@ -392,11 +394,90 @@ static void rpmsg(void)
 	pair_close(&pair);
 }
 
+/* --- the queue: both sides in this process --- */
+
+static struct side mains, peers;
+static struct amph_queue give, back;
+static struct buffer ring_buffer, data_buffer;
+static struct amph_share *data_share;
+
+static struct amph_share *offer(struct buffer *buffer, const char *name, uint64_t size)
+{
+	struct amph_share *share;
+
+	must(buffer_open(buffer, &mains, name, size, 0));
+	must(amph_shm_attach(&buffer->shm, &mains.target.target, AMPH_DEVICE_READS_WRITES,
+			     AMPH_SYNC_QUEUE, &buffer->attachment, buffer->device_segments, 1));
+	must(amph_session_offer(&mains.session, &buffer->attachment, 0, 0, &share));
+	settle(&mains, &peers);
+	must(share->state != AMPH_SHARE_ACCEPTED);
+	return share;
+}
+
+static void open_queue(void)
+{
+	const struct amph_queue_config way = {.spins = AMPH_QUEUE_SPIN, .by_receive = true};
+	struct amph_share *ring;
+
+	must(sides_open(&mains, &peers));
+	must(amph_queue_expect(&back, &peers.session, &way));
+	ring = offer(&ring_buffer, "arena:0", 32768);
+	data_share = offer(&data_buffer, "arena:8000", PIECES * 64);
+	must(amph_queue_open(&give, &mains.session, ring, 64, &way, 0) != -ETIMEDOUT);
+	settle(&mains, &peers);
+	must(amph_queue_open(&give, &mains.session, ring, 64, &way, 0));
+}
+
+/* Gives a whole buffer, takes it at the other side, returns it, takes it back. */
+__attribute__((noinline)) void count_queue_round_trip(void);
+void count_queue_round_trip(void)
+{
+	struct amph_queue_entry entry = {.share = data_share, .length = PIECES * 64};
+	uint32_t count;
+
+	for (int i = 0; i < TIMES; i++) {
+		must(amph_queue_send(&give, &entry, 1, UINT64_MAX, &count));
+		must(amph_queue_receive(&back, &entry, 1, UINT64_MAX, &count));
+		must(amph_queue_send(&back, &entry, 1, UINT64_MAX, &count));
+		must(amph_queue_receive(&give, &entry, 1, UINT64_MAX, &count));
+	}
+}
+
+/* Four batches of pieces of one buffer, which comes back whole: of one piece given and taken. */
+__attribute__((noinline)) void count_queue_stream(void);
+void count_queue_stream(void)
+{
+	struct amph_queue_entry entries[PIECES];
+	uint32_t count;
+
+	for (int i = 0; i < TIMES / PIECES; i++) {
+		for (uint32_t k = 0; k < PIECES; k++)
+			entries[k] = (struct amph_queue_entry){
+				.share = data_share, .offset = k * 64, .length = 64};
+		must(amph_queue_send(&give, entries, PIECES, UINT64_MAX, &count));
+		must(amph_queue_receive(&back, entries, PIECES, UINT64_MAX, &count));
+		entries[0].offset = 0;
+		entries[0].length = PIECES * 64;
+		must(amph_queue_send(&back, entries, 1, UINT64_MAX, &count));
+		must(amph_queue_receive(&give, entries, 1, UINT64_MAX, &count));
+	}
+}
+
+static void queue(void)
+{
+	open_queue();
+	for (int i = 0; i < CALLS; i++) {
+		count_queue_round_trip();
+		count_queue_stream();
+	}
+}
+
 int main(void)
 {
 	pools();
 	ownership();
 	many();
 	rpmsg();
+	queue();
 	return 0;
 }
