@@ -55,7 +55,8 @@ struct amph_queue_config {
 	uint32_t spins;
 	/*
 	 * amph_session_poll() leaves what came to amph_queue_receive(), and returns 1 for it. Else it takes
-	 * it and tells the session's event `taken`, as for a message.
+	 * it and tells the session's event `taken`, as for a message; 1 when there is no room to note what is
+	 * next (session->why): it stays in the queue, hand something over first.
 	 */
 	bool by_receive;
 	struct amph_queue_doorbell doorbell; /* all NULL: the session's channel */
@@ -98,6 +99,7 @@ struct amph_queue {
 	uint8_t *in; /* slots that the other side writes */
 	uint32_t consumed; /* descriptors taken so far; free-running */
 	uint32_t told; /* of them, as this side's own line says */
+	bool passing; /* what comes next is just passed on */
 	/* waiting */
 	uint32_t sleeps; /* counts this side's, in steps: no two look the same to the other side */
 	uint32_t rung; /* the sleep of the other side that was rung for */
@@ -130,9 +132,10 @@ uint32_t amph_queue_stride(const struct amph_session *session);
  * memory, until the share is released. From here on the whole buffer counts as given; nobody touches
  * it but the two queues. One queue for a session.
  *
- * Returns 0; -EINVAL (share, slots, size, alignment), -EBUSY (the session has a queue), -ENOTSUP (the
- * other side has no queue; memory that needs cache maintenance this side can't do: use uncached memory),
- * -ETIMEDOUT (call again to go on waiting), and the errors of the session; reason in session->why.
+ * Returns 0; -EINVAL (share, slots, size, alignment), -EBUSY (the session has a queue; inside a callback),
+ * -EACCES (another has some of the memory), -ENOTSUP (the other side has no queue; memory that needs
+ * cache maintenance this side can't do: use uncached memory), -EPERM (in a child), -ETIMEDOUT (call
+ * again to go on waiting), and the errors of the session; reason in session->why.
  */
 int amph_queue_open_checked(struct amph_queue *queue, struct amph_session *session,
 			    struct amph_share *share, uint32_t slots,
@@ -180,8 +183,9 @@ int amph_queue_send(struct amph_queue *queue, const struct amph_queue_entry *ent
  * yours again). Heartbeats go on during a wait; events of the session are told from inside it.
  *
  * Returns 0 and *received >= 1; -ETIMEDOUT, -ENOTCONN, -EPERM; -ENOSPC when there is no room to note
- * the next range: it stays in the queue, hand something over first; -EPROTO when the other side broke
- * a rule, which ends the session (*received 0), and the error of a lost session.
+ * the next range: it stays in the queue, hand something over first; -EBUSY inside the event `passed`,
+ * -EPROTO when the other side broke a rule, which ends the session (*received 0), and the error of a
+ * lost session.
  */
 int amph_queue_receive(struct amph_queue *queue, struct amph_queue_entry *entries, uint32_t max,
 		       uint64_t deadline, uint32_t *received);

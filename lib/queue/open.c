@@ -45,7 +45,9 @@ static int check_open(struct amph_session *session, const struct amph_share *sha
 			&session->why, -ENOTSUP,
 			"a driver syncs this memory whole: a queue needs uncached memory",
 			share->flags, AMPH_SHM_NOT_CACHED);
-	return 0;
+	/* before a byte of it is touched */
+	error = amph_shm_may_give(share->attachment, 0, share->size, false);
+	return error ? amph_refuse_as(&session->why, error, &share->shm->why) : 0;
 }
 
 /* The memory as both sides expect it, and theirs from now on. */
@@ -107,8 +109,14 @@ int amph_queue_open_checked(struct amph_queue *queue, struct amph_session *sessi
 			    uint32_t size)
 {
 	uint32_t stride = amph_queue_stride(session);
-	int error = 0;
+	int error = amph_abi_check(abi, size, (uint32_t)sizeof(*queue));
 
+	if (!error && amph_session_forked(session))
+		error = -EPERM;
+	if (!error && session->polling)
+		error = amph_refuse(&session->why, -EBUSY, "a callback may not wait", 0, 0);
+	if (error)
+		return error;
 	/* a second call goes on waiting */
 	if (session->path != &queue->path || queue->state != AMPH_QUEUE_OPENING) {
 		error = amph_queue_init(queue, session, config, abi, size);

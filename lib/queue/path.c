@@ -22,6 +22,7 @@ static int path_send(struct amph_session_path *path, const struct amph_share *sh
 		     uint64_t deadline)
 {
 	struct amph_queue *queue = queue_of(path);
+	uint32_t generation = share->generation;
 
 	if (queue->state != AMPH_QUEUE_OPEN || share == path->share)
 		return -ENOTCONN;
@@ -30,6 +31,8 @@ static int path_send(struct amph_session_path *path, const struct amph_share *sh
 
 		if (error)
 			return error;
+		if (!amph_session_still_has(queue->session, share, generation))
+			return -ENOENT;
 	}
 	amph_queue_put(queue, share, offset, length, cookie, reading);
 	amph_queue_knock(queue, QUEUE_FOR_SLOT);
@@ -47,21 +50,25 @@ static int path_poll(struct amph_session_path *path)
 	struct amph_queue *queue = queue_of(path);
 	const struct amph_session_events *events = queue->session->config.events;
 	struct amph_queue_entry entry;
+	/* no more than an honest side can have sent before: the poll ends, however fast the other is */
+	uint32_t left = queue->mask + 1;
 	int count = 0, result = 1;
 
 	/* a wait of the queue's own takes for itself what it waits for */
 	if (queue->state == AMPH_QUEUE_OPEN && (queue->waits_for || queue->config.by_receive))
 		return amph_queue_there(queue, waits_for(queue));
-	while (queue->state == AMPH_QUEUE_OPEN && result > 0) {
+	while (queue->state == AMPH_QUEUE_OPEN && result > 0 && left--) {
 		result = amph_queue_take(queue, &entry);
 		count += result > 0;
 		if (result == 1 && events && events->taken)
 			events->taken(queue->session, entry.share, entry.offset, entry.length,
 				      entry.reading, entry.cookie);
 	}
-	if (queue->state == AMPH_QUEUE_OPEN)
-		amph_queue_tell(queue);
-	return count;
+	if (queue->state != AMPH_QUEUE_OPEN)
+		return count;
+	amph_queue_tell(queue);
+	/* what can't be taken now waits for the application to do something, not for the other side */
+	return result < 0 && !count ? 1 : count;
 }
 
 static bool path_sleep(struct amph_session_path *path, bool going)
@@ -119,6 +126,9 @@ static int path_close(struct amph_session_path *path, bool closing)
 	struct amph_queue *queue = queue_of(path);
 	int error;
 
+	/* the release that was refused was sent before there was a queue */
+	if (!closing && queue->state != AMPH_QUEUE_CLOSING)
+		return 0;
 	if (closing && (queue->state != AMPH_QUEUE_OPEN || is_busy(queue)))
 		return -EBUSY;
 	error = amph_queue_record(queue, !closing);

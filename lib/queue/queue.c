@@ -321,6 +321,26 @@ static struct amph_share *find(const struct amph_queue *queue, bool home, uint32
 	return is_queued(queue, share) ? share : NULL;
 }
 
+/*
+ * As share->pass.returned(). The descriptor is still in the queue meanwhile: callbacks neither take it nor
+ * wait for anything, and do not go the quick way, which does not look whether they may.
+ */
+COLD static int pass_on(struct amph_queue *queue, const struct amph_queue_entry *entry)
+{
+	struct amph_session *session = queue->session;
+	bool polling = session->polling;
+	int error;
+
+	queue->fork_word = NULL;
+	queue->passing = true;
+	session->polling = true;
+	error = entry->share->pass.returned(session, entry->share, entry->offset, entry->length);
+	session->polling = polling;
+	queue->passing = false;
+	queue->fork_word = amph_fork_word();
+	return error;
+}
+
 /* Returns 0; 1 when it went on to another processor; or -errno. */
 static int sync_back(struct amph_queue *queue, const struct amph_queue_entry *entry)
 {
@@ -328,7 +348,7 @@ static int sync_back(struct amph_queue *queue, const struct amph_queue_entry *en
 	int error;
 
 	if (share->pass.returned && share->home) {
-		error = share->pass.returned(queue->session, share, entry->offset, entry->length);
+		error = pass_on(queue, entry);
 		if (error != -EALREADY)
 			return error ? error : 1;
 	}
@@ -355,6 +375,9 @@ int amph_queue_take(struct amph_queue *queue, struct amph_queue_entry *entry)
 	uint32_t kind, handle;
 	int result;
 
+	if (queue->passing)
+		return amph_refuse(&queue->session->why, -EBUSY,
+				   "a callback of a pass takes nothing", 0, 0);
 	/* acquire: pairs with the release in queue_put() */
 	if (queue_load(queue, &slot->sequence) != queue->consumed + 1)
 		return 0;
@@ -391,9 +414,11 @@ COLD static int stop(struct amph_queue *queue, uint32_t *received, int error)
 COLD static int receive(struct amph_queue *queue, struct amph_queue_entry *entries, uint32_t max,
 			uint64_t deadline, uint32_t *received)
 {
-	/* an importer's queue opens while it is waited for */
-	int error = queue->state == AMPH_QUEUE_EXPECTED ? 0 : usable(queue);
+	int error = usable(queue);
 
+	/* an importer's queue opens while it is waited for */
+	if (error == -ENOTCONN && queue->state == AMPH_QUEUE_EXPECTED)
+		error = 0;
 	while (!error && *received < max) {
 		int result = 0;
 

@@ -86,9 +86,11 @@ void amph_queue_awake(struct amph_queue *queue)
 /* Lets the session do its part without taking from the queue: messages, heartbeats, the end. */
 static void poll_session(struct amph_queue *queue, uint32_t what, uint64_t until)
 {
+	uint32_t before = queue->waits_for;
+
 	queue->waits_for = what;
 	amph_session_poll(queue->session, until);
-	queue->waits_for = 0;
+	queue->waits_for = before; /* of the wait whose callback this is in */
 }
 
 static void rest(struct amph_queue *queue, uint32_t what, uint64_t until)

@@ -199,6 +199,7 @@ int amph_session_offer(struct amph_session *session, struct amph_attachment *att
 int amph_session_give(struct amph_session *session, struct amph_share *share, uint64_t offset,
 		      uint64_t length, bool reading, uint64_t cookie, uint64_t deadline)
 {
+	uint32_t generation;
 	int error = amph_session_usable(session);
 
 	if (error)
@@ -213,9 +214,11 @@ int amph_session_give(struct amph_session *session, struct amph_share *share, ui
 	error = amph_shm_sync_for_device(share->attachment, offset, length, reading);
 	if (error)
 		return amph_refuse_as(&session->why, error, &share->shm->why);
+	generation = share->generation;
 	error = amph_session_send_handoff(session, share, offset, length, cookie, reading,
 					  deadline);
-	if (error && amph_shm_sync_for_cpu(share->attachment, offset, length))
+	if (error && amph_session_still_has(session, share, generation) &&
+	    amph_shm_sync_for_cpu(share->attachment, offset, length))
 		amph_session_fail(session, -EFAULT, "a hand-off could not be undone");
 	return error;
 }
@@ -327,7 +330,8 @@ static void receive_rejected(struct amph_session *session, struct amph_share *sh
 	}
 	/* a queue's descriptors are refused by no message, and what it lives in only before it lives */
 	if (share->method == AMPH_SYNC_QUEUE &&
-	    (!amph_session_is_path(session, share) || session->path->open))
+	    (!amph_session_is_path(session, share) || session->path->open || reject->offset ||
+	     reject->length != share->size))
 		return;
 	share->error = error;
 	/* a give that it did not take is a return that says why */

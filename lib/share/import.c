@@ -226,6 +226,8 @@ static int set_up(struct amph_session *session, struct amph_share *share,
 		return -EPERM;
 	if (session->version < WIRE_VERSION_QUEUE || !path || !path->set_up)
 		return -ENOTSUP;
+	if (share->method != AMPH_SYNC_QUEUE)
+		return -EPERM;
 	return path->set_up(path, share, give->offset, give->length, give->cookie);
 }
 
@@ -249,10 +251,9 @@ static enum wire_reason receive_give(struct amph_session *session, struct amph_s
 	if (give->direction != share->direction ||
 	    (reading && !(give->direction & AMPH_DEVICE_READS)))
 		return WIRE_INVALID;
-	if (share->method == AMPH_SYNC_QUEUE)
+	if (share->method == AMPH_SYNC_QUEUE || give->flags & WIRE_HANDOFF_QUEUE)
 		return amph_wire_reason(set_up(session, share, give));
-	error = give->flags & WIRE_HANDOFF_QUEUE ? -EPERM
-						 : take(share, give->offset, give->length, reading);
+	error = take(share, give->offset, give->length, reading);
 	if (!error && events && events->taken)
 		events->taken(session, share, give->offset, give->length, reading, give->cookie);
 	return amph_wire_reason(error);
@@ -362,6 +363,7 @@ void amph_import_rejected(struct amph_session *session, const struct wire_reject
 int amph_session_return(struct amph_session *session, struct amph_share *share, uint64_t offset,
 			uint64_t length, uint64_t cookie, uint64_t deadline)
 {
+	uint32_t generation;
 	bool reading;
 	int error = amph_session_usable(session);
 
@@ -374,8 +376,10 @@ int amph_session_return(struct amph_session *session, struct amph_share *share, 
 	error = amph_shm_sync_for_device(share->attachment, offset, length, false);
 	if (error)
 		return amph_refuse_as(&session->why, error, &share->shm->why);
+	generation = share->generation;
 	error = amph_session_send_handoff(session, share, offset, length, cookie, false, deadline);
-	if (error && take(share, offset, length, reading))
+	if (error && amph_session_still_has(session, share, generation) &&
+	    take(share, offset, length, reading))
 		amph_session_fail(session, -EFAULT, "a hand-off could not be undone");
 	return error;
 }

@@ -117,6 +117,14 @@ static inline bool amph_session_has(const struct amph_session *session,
 	       share->state != AMPH_SHARE_FREE;
 }
 
+/* After a wait, in which the session or the share may have ended: is it the same, and still shared? */
+static inline bool amph_session_still_has(const struct amph_session *session,
+					  const struct amph_share *share, uint32_t generation)
+{
+	return amph_session_has(session, share) && share->generation == generation &&
+	       share->attachment;
+}
+
 /* Does anybody with this holder bit have any byte of the buffer? */
 bool amph_session_holds(const struct amph_shm *shm, uint32_t bit);
 

@@ -72,7 +72,8 @@ static int pass_returned(struct amph_session *session, struct amph_share *share,
 	share->pass.left -= length < share->pass.left ? length : share->pass.left;
 	if (!share->pass.left)
 		share->pass.returned = NULL;
-	if (events && events->passed)
+	/* what the other session's callbacks did meanwhile may have ended this one */
+	if (events && events->passed && !amph_session_usable(session))
 		events->passed(session, share, offset, length, cookie, error);
 	return 0;
 }

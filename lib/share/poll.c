@@ -188,6 +188,9 @@ static void end(struct amph_session *session, enum amph_session_state state)
 	const struct amph_session_events *events = session->config.events;
 
 	session->state = state;
+	/* what goes by it takes no part any more, also for who asks in `ended` */
+	if (session->path)
+		session->path->ops->closed(session->path);
 	if (events && events->ended)
 		events->ended(session);
 	for (uint32_t i = 0; i < session->config.share_max; i++) {
@@ -198,7 +201,7 @@ static void end(struct amph_session *session, enum amph_session_state state)
 		share->error = session->error;
 		amph_session_free_share(session, share);
 	}
-	if (session->path) /* one that was never set up */
+	if (session->path) /* a new one, expected in `ended` */
 		session->path->ops->closed(session->path);
 }
 

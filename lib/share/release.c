@@ -9,6 +9,7 @@
 int amph_session_release(struct amph_session *session, struct amph_share *share, uint64_t deadline)
 {
 	struct wire_message message;
+	uint32_t generation;
 	int error = amph_session_usable(session);
 	bool offered;
 
@@ -24,7 +25,12 @@ int amph_session_release(struct amph_session *session, struct amph_share *share,
 	/* what was returned by the queue must be there before the release that comes by message */
 	if (session->path && share->method == AMPH_SYNC_QUEUE &&
 	    (!share->home || amph_session_is_path(session, share))) {
+		generation = share->generation;
 		error = session->path->ops->flush(session->path, deadline);
+		/* the other side may have released it meanwhile */
+		if (!amph_session_still_has(session, share, generation) ||
+		    share->state != AMPH_SHARE_ACCEPTED)
+			return amph_session_usable(session);
 		if (!error && amph_session_is_path(session, share))
 			error = session->path->ops->close(session->path, true);
 		if (error)
