@@ -18,7 +18,7 @@ again = --repeat until-pass:2
 
 .PHONY: all demo test test-slow check lint format-check format tidy cppcheck clang asan tsan coverage \
 	fuzz fuzz-coverage firmware size kernel-check packages-kernel vsoc vsoc-test vsoc-debug vsoc-debug-test \
-	install clean help bench packages packages-test \
+	install clean help bench bench-docs packages packages-test \
 	packages-check packages-vsoc packages-bench
 
 all: packages
@@ -43,6 +43,7 @@ help:
 #: make firmware      the library and the firmware for every processor it is built for
 #: make size          what the library needs on a Cortex-M4: code and RAM, held to firmware/size/limits.txt
 #: make bench         what hand-offs cost here, as ratios to floors -> build/bench (QUICK=1: in seconds)
+#: make bench-docs    the same, and puts tables and plots into docs/performance.md
 #: make vsoc          build the virtual SoC: arm64 Linux beside a coprocessor (amphora vsoc)
 #: make kernel-check  build the module amphora for every kernel there is, without a warning, and sparse
 #: make vsoc-debug    the same with a kernel that finds bugs in drivers (--debug-kernel)
@@ -145,6 +146,11 @@ bench: packages-bench all
 	$(say) 'bench: hand-offs against floors -> build/bench/results.json'
 	@mkdir -p build/bench
 	@build/bin/amphora-bench $(if $(QUICK),--quick) --json build/bench/results.json
+	@bench/report.py build/bench/results.json build/bench
+
+bench-docs: bench
+	$(say) 'bench-docs: the same into docs/performance.md'
+	@bench/report.py build/bench/results.json build/bench --docs .
 
 kernel-check: packages-kernel
 	$(say) 'kernel-check: the modules for each kernel, with every warning'

@@ -8,14 +8,24 @@
 #include <stddef.h>
 
 const struct bench_contender *const bench_contenders[] = {
-	/* clang-format off: one line each, so that a new one changes no other */
-	&bench_floor_contender,	      &bench_queue_contender,
-	&bench_queue_mixed_contender, &bench_rpmsg_contender,
-	&bench_iceoryx_contender,     &bench_queue_sleep_contender,
-	&bench_session_contender,     &bench_eventfd_contender,
-	&bench_socket_contender,      &bench_pipe_contender,
-	&bench_stream_contender,      &bench_queue_stream_contender,
-	&bench_buffers_contender,     &bench_sessions_contender,
-	&bench_memory_contender,      NULL,
+	/* one line each, so that a new one changes no other */
+	/* clang-format off */
+	&bench_floor_contender,
+	&bench_queue_contender,
+	&bench_queue_size_contender,
+	&bench_queue_mixed_contender,
+	&bench_rpmsg_contender,
+	&bench_iceoryx_contender,
+	&bench_queue_sleep_contender,
+	&bench_session_contender,
+	&bench_eventfd_contender,
+	&bench_socket_contender,
+	&bench_pipe_contender,
+	&bench_stream_contender,
+	&bench_queue_stream_contender,
+	&bench_buffers_contender,
+	&bench_sessions_contender,
+	&bench_memory_contender,
+	NULL,
 	/* clang-format on */
 };

@@ -12,6 +12,7 @@ extern const struct bench_contender bench_floor_contender; /* floors.c */
 extern const struct bench_contender bench_stream_contender;
 extern const struct bench_contender bench_queue_contender; /* queue.c */
 extern const struct bench_contender bench_queue_mixed_contender;
+extern const struct bench_contender bench_queue_size_contender;
 extern const struct bench_contender bench_queue_sleep_contender;
 extern const struct bench_contender bench_queue_stream_contender; /* queue_stream.c */
 extern const struct bench_contender bench_session_contender; /* session.c */

@@ -89,7 +89,9 @@ static void write_turns(FILE *file, const struct runner_variant *variant)
 		write_number(file, "floor", turn->floor);
 		fprintf(file, ", ");
 		write_number(file, "line", turn->line);
-		fprintf(file, ", \"used\": %s}", turn->used ? "true" : "false");
+		fprintf(file, ", \"far\": %s, \"steady\": %s, \"used\": %s}",
+			turn->far ? "true" : "false", turn->steady ? "true" : "false",
+			turn->used ? "true" : "false");
 	}
 	fprintf(file, "]");
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Contenders "queue", "queue-mixed", "queue-sleep": a buffer given and returned through the queue.
+ * Contenders "queue", "queue-size", "queue-mixed", "queue-sleep": a buffer given and returned through the queue.
  * Bench. Both sides check every descriptor and keep the ownership record; nobody touches the payload.
  */
 #include <errno.h>
@@ -21,7 +21,8 @@ static void choose_waiting(const struct bench_run *run, struct amph_queue_config
 {
 	config->by_receive = true;
 	config->spins = AMPH_QUEUE_SPIN;
-	if (run->contender == &bench_queue_contender)
+	if (run->contender == &bench_queue_contender ||
+	    run->contender == &bench_queue_size_contender)
 		return;
 	config->spins = run->contender == &bench_queue_mixed_contender ? MIXED_SPINS : 0;
 	amph_queue_doorbell_futex(&config->doorbell);
@@ -92,6 +93,12 @@ static const struct bench_variant mixed_variants[] = {
 	{.name = "1 MiB", .size = MIB, .floor = BENCH_FLOOR_LINE},
 };
 
+/* Next to each other in time: what differs between them is not the machine's mood. */
+static const struct bench_variant size_variants[] = {
+	{.name = "64 B", .size = 64, .floor = BENCH_FLOOR_LINE},
+	{.name = "256 MiB", .size = 256 * MIB, .floor = BENCH_FLOOR_LINE},
+};
+
 static const struct bench_variant sleep_variants[] = {
 	{.name = "64 B", .size = 64, .floor = BENCH_FLOOR_FUTEX},
 	{.name = "256 MiB", .size = 256 * MIB, .floor = BENCH_FLOOR_FUTEX},
@@ -111,3 +118,6 @@ const struct bench_contender bench_queue_mixed_contender =
 	QUEUE("queue-mixed", "the same, ready to sleep after some spinning", mixed_variants);
 const struct bench_contender bench_queue_sleep_contender =
 	QUEUE("queue-sleep", "the same, both sides sleeping on a futex", sleep_variants);
+const struct bench_contender bench_queue_size_contender =
+	QUEUE("queue-size", "the smallest and the largest buffer, side by side: does size matter?",
+	      size_variants);
