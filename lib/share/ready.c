@@ -196,7 +196,7 @@ static int release_all(struct amph_ready *ready, uint64_t deadline)
 	for (uint32_t i = 0; i < ready->opened; i++) {
 		struct amph_share *share = ready->config.buffers[i].share;
 
-		while (share->state != AMPH_SHARE_FREE &&
+		while (share && share->state != AMPH_SHARE_FREE &&
 		       share->shm == &ready->config.buffers[i].shm) {
 			error = amph_session_poll_in_time(session, deadline);
 			if (error < 0 && amph_session_usable(session))

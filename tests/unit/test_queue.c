@@ -162,6 +162,8 @@ static void what_is_not_owned_is_not_sent(void **state)
 	assert_int_equal(amph_queue_send(&main_queue, &wrong, 1, 0, &count), -EINVAL);
 	wrong = (struct amph_queue_entry){.share = &stranger, .length = 64};
 	assert_int_equal(amph_queue_send(&main_queue, &wrong, 1, 0, &count), -EPERM);
+	wrong.share = NULL;
+	assert_int_equal(amph_queue_send(&main_queue, &wrong, 1, 0, &count), -EPERM);
 	/* the queue's own memory */
 	wrong.share = ring_share;
 	assert_int_equal(amph_queue_send(&main_queue, &wrong, 1, 0, &count), -EPERM);
