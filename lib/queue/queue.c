@@ -98,9 +98,9 @@ HOT static inline uint32_t send_quickly(struct amph_queue *queue,
 		struct amph_share *share = entry->share;
 		struct queue_slot *slot = queue_slot(queue, queue->out, produced);
 
-		if ((!share || share != lane.share) &&
-		    ((uintptr_t)share - (uintptr_t)queue->shares >= queue->share_bytes ||
-		     !lane_of(&lane, queue, share, true)))
+		if (!share || (share != lane.share &&
+			       ((uintptr_t)share - (uintptr_t)queue->shares >= queue->share_bytes ||
+				!lane_of(&lane, queue, share, true))))
 			break;
 		if (entry->reading || !hand_over_quickly(&lane, entry->offset, entry->length))
 			break;
