@@ -253,9 +253,6 @@ struct amph_session {
 	enum amph_session_state state;
 	bool polling, closing;
 	int error; /* what ended it: -errno, 0 after an orderly close */
-	uint64_t epoch, peer_epoch;
-	uint64_t heard, beat; /* times of the last message in and out */
-	uint64_t answer_left; /* nanoseconds that answers may still wait for room */
 	uint32_t sent, received; /* sequence numbers */
 	uint32_t version;
 	uint32_t peer_cache_line, peer_heartbeat_ms;
@@ -270,6 +267,9 @@ struct amph_session {
 	bool (*answered)(struct amph_session *session, uint32_t request, struct amph_share *share,
 			 int error);
 	struct amph_session_config config;
+	uint64_t epoch, peer_epoch;
+	uint64_t heard, beat; /* times of the last message in and out */
+	uint64_t answer_left; /* nanoseconds that answers may still wait for room */
 	struct amph_target home; /* the other side as the home of imports */
 	struct amph_why why;
 	struct {
