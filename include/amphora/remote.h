@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include <amphora/error.h>
+#include <amphora/provider.h>
 #include <amphora/target.h>
 #include <amphora/version.h>
 
@@ -110,6 +111,32 @@ int amph_remote_allocate(struct amph_remote *remote, uint64_t size,
  */
 void amph_remote_free(struct amph_remote_memory *memory);
 void amph_remote_leave(struct amph_remote_memory *memory);
+
+/*
+ * A provider of such memory: buffers that are attached to that one remote, in one piece for both sides,
+ * AMPH_SHM_NOT_CACHED all of them, no fd to pass on. What a queue to a processor that is not coherent
+ * lives in (queue.h).
+ */
+struct amph_provider_remote {
+	struct amph_provider provider;
+	struct amph_remote *remote;
+};
+
+/*
+ * name: before the colon, lives as long as the provider, as `remote` does. amph_shm_open() returns the
+ * errors of amph_remote_allocate(), -ENOTSUP (AMPH_SHM_READ_ONLY, AMPH_SHM_HUGE); a buffer belongs to the
+ * processor's life in which it was opened, and is attached in no other (-ENODEV), nor to another target
+ * (-ENOTSUP). Closing it gives the memory back. Returns 0, -EINVAL, or -EPROTO.
+ */
+int amph_provider_remote_init_checked(struct amph_provider_remote *provider, const char *name,
+				      struct amph_remote *remote, uint32_t abi,
+				      uint32_t structure_size);
+static inline int amph_provider_remote_init(struct amph_provider_remote *provider, const char *name,
+					    struct amph_remote *remote)
+{
+	return amph_provider_remote_init_checked(provider, name, remote, AMPH_ABI,
+						 (uint32_t)sizeof(*provider));
+}
 
 #ifdef __cplusplus
 }

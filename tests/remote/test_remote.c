@@ -598,6 +598,82 @@ static void coherent_memory_is_mapped_and_has_one_address(void **state)
 	close_all();
 }
 
+/* A buffer of such memory, in one piece, of which nobody syncs anything. */
+static void coherent_memory_is_a_buffer_for_a_queue_whatever_the_remotes_caches(void **state)
+{
+	struct amph_provider_remote provider;
+	struct amph_range ranges[4];
+	struct amph_shm_storage storage = {.ranges = ranges, .range_max = 4};
+	struct amph_attachment attachment;
+	struct amph_segment segment;
+	struct amph_shm shm;
+
+	(void)state;
+	fake_start();
+	fake.remote.flags = 0;
+	fake.remote.cache_line = 64;
+	open_all(0x8000);
+	assert_false(self.remote.target.coherent);
+	assert_int_equal(amph_provider_remote_init(&provider, "", &self.remote), -EINVAL);
+	assert_int_equal(amph_provider_remote_init(&provider, "coherent", &self.remote), 0);
+	assert_int_equal(amph_memory_add_provider(&self.memory, &provider.provider), 0);
+	assert_int_equal(amph_shm_open(&self.memory, &shm, &storage, "coherent:queue", 4096,
+				       AMPH_SHM_READ_ONLY),
+			 -ENOTSUP);
+	fake_fail(AMPHORA_IOC_COHERENT, EDQUOT, 1);
+	assert_int_equal(amph_shm_open(&self.memory, &shm, &storage, "coherent:queue", 4096, 0),
+			 -EDQUOT);
+	assert_int_equal(amph_shm_open(&self.memory, &shm, &storage, "coherent:queue", 4096, 0), 0);
+	assert_true(shm.flags & AMPH_SHM_NOT_CACHED);
+	assert_int_equal(amph_shm_attach(&shm, &self.remote.target, AMPH_DEVICE_READS_WRITES,
+					 AMPH_SYNC_QUEUE, &attachment, &segment, 1),
+			 0);
+	assert_true(attachment.coherent);
+	assert_int_equal(attachment.segment_count, 1);
+	assert_int_equal(segment.address, 0x90000000);
+	assert_int_equal(segment.length, 4096);
+	assert_int_equal(amph_shm_sync_for_device(&attachment, 0, 4096, false), 0);
+	assert_int_equal(fake.attachments[0].for_device, 0);
+	assert_int_equal(amph_shm_put(&shm), -EBUSY);
+	assert_int_equal(amph_shm_sync_for_cpu(&attachment, 0, 4096), 0);
+	/* it is the processor's until it is closed, not only while it is attached */
+	assert_int_equal(amph_shm_detach(&attachment), 0);
+	assert_false(fake.attachments[0].released);
+	assert_int_equal(amph_shm_put(&shm), 0);
+	assert_true(fake.attachments[0].released);
+	close_all();
+}
+
+static void coherent_memory_of_a_lost_life_is_kept_until_it_is_off(void **state)
+{
+	struct amph_provider_remote provider;
+	struct amph_range ranges[4];
+	struct amph_shm_storage storage = {.ranges = ranges, .range_max = 4};
+	struct amph_attachment attachment;
+	struct amph_segment segment;
+	struct amph_shm shm;
+
+	(void)state;
+	fake_start();
+	open_all(0x8000);
+	assert_int_equal(amph_provider_remote_init(&provider, "coherent", &self.remote), 0);
+	assert_int_equal(amph_memory_add_provider(&self.memory, &provider.provider), 0);
+	assert_int_equal(amph_shm_open(&self.memory, &shm, &storage, "coherent:queue", 4096, 0), 0);
+	assert_int_equal(amph_shm_attach(&shm, &self.remote.target, AMPH_DEVICE_READS_WRITES,
+					 AMPH_SYNC_QUEUE, &attachment, &segment, 1),
+			 0);
+	assert_int_equal(amph_shm_sync_for_device(&attachment, 0, 4096, false), 0);
+	stop();
+	assert_int_equal(look(), 0);
+	assert_int_equal(self.remote.target.state, AMPH_TARGET_LOST);
+	assert_int_equal(amph_shm_put(&shm), -EBUSY);
+	assert_int_equal(look(), 0);
+	assert_int_equal(self.remote.target.state, AMPH_TARGET_OFF);
+	assert_null(shm.attachments);
+	assert_int_equal(amph_shm_put(&shm), 0);
+	close_all();
+}
+
 static void coherent_memory_that_can_not_be_is_refused_with_nothing_held(void **state)
 {
 	struct amph_remote_memory memory;
@@ -696,6 +772,9 @@ int main(void)
 		cmocka_unit_test(closing_the_abandoned_waits_for_the_stop),
 		cmocka_unit_test(coherent_memory_is_mapped_and_has_one_address),
 		cmocka_unit_test(coherent_memory_that_can_not_be_is_refused_with_nothing_held),
+		cmocka_unit_test(
+			coherent_memory_is_a_buffer_for_a_queue_whatever_the_remotes_caches),
+		cmocka_unit_test(coherent_memory_of_a_lost_life_is_kept_until_it_is_off),
 		cmocka_unit_test(child_is_refused_and_closes_only_its_own_fd),
 		cmocka_unit_test(child_with_memory_of_its_own_is_refused_too),
 	};

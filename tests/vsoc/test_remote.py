@@ -27,6 +27,14 @@ class Remote(soc.TestCase):
         self.assertGreaterEqual(int(found[1]), 8000)
         self.assertGreater(int(found[2]), 1)
 
+    def test_queue_to_a_coprocessor_without_coherence_needs_memory_without_maintenance(self):
+        ended = soc.run("--variant", "caches", "--", "share-queue", "4000", "coherent")
+        self.expect(ended, 0)
+        self.assertRegex(ended.stdout, r"\d+ ranges by a queue, .* 1 death, nothing left\n")
+        ended = soc.run("--variant", "caches", "--", "share-queue", "4000")
+        self.expect(ended, 1)
+        self.assertIn("a queue needs uncached memory", ended.stdout)
+
     def test_remoteproc_is_installed_started_crashed_recovered_and_stopped(self):
         ended = soc.run("--", "remote-life")
         self.expect(ended, 0)
@@ -47,6 +55,8 @@ class Remote(soc.TestCase):
     def test_kernel_has_nothing_to_report(self):
         self.expect_no_report("share-picture", "10", seconds=1200)
         self.expect_no_report("share-queue", "400", seconds=1200)
+        self.expect_no_report("share-queue", "400", "coherent", seconds=1200,
+                              options=("--variant", "caches"))
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * share-queue: ranges of a scattered dma-heap buffer, attached through /dev/amphora, go to the demo firmware
- * and back by a queue in a contiguous one: polling, then sleeping; the firmware dies with some of them, and
- * in its next life all is done again. Runs inside the virtual SoC.
- * usage: share-queue [RANGES]
+ * and back by a queue: polling, then sleeping; the firmware dies with some of them, and in its next life all is
+ * done again. The queue is in a contiguous heap buffer, or in the remote's coherent memory, which a remote
+ * needs that does not see the CPU's caches. Runs inside the virtual SoC.
+ * usage: share-queue [RANGES [coherent]]
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,6 +32,8 @@ struct buffer {
 
 static struct life life;
 static struct amph_provider_heap heaps[2]; /* scattered, contiguous */
+static struct amph_provider_remote coherent;
+static const char *ring_name = "contiguous:queue";
 static struct buffer data, ring;
 static struct amph_queue queue;
 static uint8_t expected[PIECES]; /* the byte that a piece is full of */
@@ -63,6 +66,9 @@ static int open_heaps(void)
 	for (int i = 0; i < 2; i++)
 		if (amph_memory_add_provider(&life.memory, &heaps[i].provider))
 			return remote_fail("a heap's provider is known already");
+	if (amph_provider_remote_init(&coherent, "coherent", &life.remote) ||
+	    amph_memory_add_provider(&life.memory, &coherent.provider))
+		return remote_fail("no provider of coherent memory");
 	return 0;
 }
 
@@ -229,21 +235,31 @@ static int die(void)
 	return queue.state == AMPH_QUEUE_CLOSED ? 0 : remote_fail("the queue outlived its session");
 }
 
+static int open_ring(void)
+{
+	return open_buffer(&ring, ring_name,
+			   amph_queue_size(SLOTS, amph_queue_stride(&life.session)));
+}
+
+static int close_buffer(struct buffer *buffer)
+{
+	return amph_shm_put(&buffer->shm) ? remote_fail("a buffer can't be closed") : 0;
+}
+
 static int run(unsigned long ranges)
 {
-	if (open_buffer(&data, "scattered:data", (uint64_t)PIECES * PIECE) ||
-	    open_buffer(&ring, "contiguous:queue", amph_queue_size(SLOTS, AMPH_QUEUE_STRIDE)))
+	if (open_buffer(&data, "scattered:data", (uint64_t)PIECES * PIECE) || open_ring())
 		return -1;
 	for (uint32_t i = 0; i < PIECES; i++) {
 		expected[i] = (uint8_t)(i * 37 + 1);
 		memset((uint8_t *)data.shm.va + (uint64_t)i * PIECE, expected[i], PIECE);
 	}
-	if (share(&data) || exchange(ranges, true) || die() || share(&data) ||
-	    exchange(ranges, false) || unshare(&data))
+	if (share(&data) || exchange(ranges, true) || die())
 		return -1;
-	if (amph_shm_put(&data.shm) || amph_shm_put(&ring.shm))
-		return remote_fail("a buffer can't be closed");
-	return 0;
+	/* coherent memory is of one life */
+	if (close_buffer(&ring) || open_ring() || share(&data) || exchange(ranges, false))
+		return -1;
+	return unshare(&data) || close_buffer(&data) || close_buffer(&ring) ? -1 : 0;
 }
 
 int main(int count, char **arguments)
@@ -251,10 +267,13 @@ int main(int count, char **arguments)
 	unsigned long ranges = count > 1 ? strtoul(arguments[1], NULL, 10) : 4000;
 	int descriptors = life_count_descriptors();
 
-	if (count > 2 || ranges < 2 || ranges > 1000000) {
-		fputs("usage: share-queue [RANGES]\n", stderr);
+	if (count > 3 || ranges < 2 || ranges > 1000000 ||
+	    (count > 2 && strcmp(arguments[2], "coherent"))) {
+		fputs("usage: share-queue [RANGES [coherent]]\n", stderr);
 		return 2;
 	}
+	if (count > 2)
+		ring_name = "coherent:queue";
 	if (life_begin(&life) || open_heaps() || run(ranges))
 		return 1;
 	if (life_end(&life) || life_expect_nothing_attached())

@@ -22,9 +22,13 @@ AMPH_STATIC_ASSERT(AMPH_DEVICE_READS == AMPHORA_DEVICE_READS &&
 			   AMPH_DEVICE_WRITES == AMPHORA_DEVICE_WRITES,
 		   "a direction is the same number in the kernel");
 
+/* in private_data */
+#define FILE  0
+#define OWNED 1 /* the file is the attachment's, not the buffer's */
+
 static int attachment_fd(const struct amph_attachment *attachment)
 {
-	return (int)attachment->private_data[0];
+	return (int)attachment->private_data[FILE];
 }
 
 static const char *reason(int error)
@@ -179,19 +183,25 @@ static int remote_attach(struct amph_target *target, struct amph_attachment *att
 	struct amph_shm *shm = attachment->shm;
 	struct amphora_attach call = {
 		.dmabuf = (int)shm->handle, .direction = attachment->direction, .fd = -1};
-	int error;
+	int error, memory;
 
 	if (remote->fork_generation != amph_fork_generation())
 		return amph_refuse(&shm->why, -EPERM,
 				   "the target belongs to the process that forked this one",
 				   remote->fork_generation, amph_fork_generation());
+	memory = amph_remote_memory_of(remote, shm);
+	if (memory >= 0) { /* the processor's own already: only to be looked at */
+		attachment->private_data[FILE] = (uintptr_t)memory;
+		return read_attachment(attachment);
+	}
 	error = check_dmabuf(shm);
 	if (error)
 		return error;
 	error = amph_module_call(remote->fd, AMPHORA_IOC_ATTACH, &call);
 	if (error)
 		return refuse(&shm->why, error);
-	attachment->private_data[0] = (uintptr_t)call.fd;
+	attachment->private_data[FILE] = (uintptr_t)call.fd;
+	attachment->private_data[OWNED] = 1;
 	error = read_attachment(attachment);
 	if (error)
 		release(call.fd);
@@ -202,7 +212,8 @@ static void remote_detach(struct amph_target *target, struct amph_attachment *at
 {
 	/* where the target is off, the kernel has unmapped it already: nothing is left to release */
 	(void)target;
-	release(attachment_fd(attachment));
+	if (attachment->private_data[OWNED])
+		release(attachment_fd(attachment));
 }
 
 static int sync_range(struct amph_attachment *attachment, uint64_t offset, uint64_t length,

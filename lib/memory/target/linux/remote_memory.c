@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Memory of a remote processor that needs no maintenance: the kernel's coherent memory, mapped.
- * Memory layer, Linux. For queues; a buffer's memory comes from a provider.
+ * Memory layer, Linux. For queues: by itself, or as buffers of a provider.
  */
 #include <sys/mman.h>
 #include <unistd.h>
@@ -107,4 +107,71 @@ void amph_remote_leave(struct amph_remote_memory *memory)
 	if (memory->fd >= 0)
 		close(memory->fd);
 	*memory = (struct amph_remote_memory){.fd = -1};
+}
+
+/* --- the provider --- */
+
+/* in private_data */
+#define FILE   0
+#define MAPPED 1 /* bytes, whole pages */
+
+static int provider_open(struct amph_provider *base, struct amph_shm *shm, const char *name)
+{
+	/* the provider is the first member */
+	const struct amph_provider_remote *provider = (struct amph_provider_remote *)base;
+	struct amph_remote_memory memory;
+	int error;
+
+	(void)name;
+	if (shm->flags & ~AMPH_SHM_NOT_CACHED)
+		return amph_refuse(
+			&shm->why, -ENOTSUP,
+			"coherent memory is written by both sides, in pages of the usual size",
+			shm->flags, AMPH_SHM_NOT_CACHED);
+	error = amph_remote_allocate(provider->remote, shm->size, &memory);
+	if (error)
+		return amph_refuse_as(&shm->why, error, &provider->remote->why);
+	shm->va = memory.va;
+	shm->flags |= AMPH_SHM_NOT_CACHED;
+	shm->private_data[FILE] = (uintptr_t)memory.fd;
+	shm->private_data[MAPPED] = (uintptr_t)memory.size;
+	return 0;
+}
+
+static void provider_close(struct amph_provider *provider, struct amph_shm *shm)
+{
+	struct amph_remote_memory memory = {.va = shm->va,
+					    .size = shm->private_data[MAPPED],
+					    .fd = (int)shm->private_data[FILE]};
+
+	(void)provider;
+	amph_remote_free(&memory);
+}
+
+static const struct amph_provider_ops provider_ops = {.open = provider_open,
+						      .close = provider_close};
+
+int amph_remote_memory_of(const struct amph_remote *remote, const struct amph_shm *shm)
+{
+	const struct amph_provider *provider = shm->provider;
+
+	if (!provider || provider->ops != &provider_ops ||
+	    ((const struct amph_provider_remote *)provider)->remote != remote)
+		return -1;
+	return (int)shm->private_data[FILE];
+}
+
+int amph_provider_remote_init_checked(struct amph_provider_remote *provider, const char *name,
+				      struct amph_remote *remote, uint32_t abi,
+				      uint32_t structure_size)
+{
+	int error = amph_abi_check(abi, structure_size, (uint32_t)sizeof(*provider));
+
+	if (error)
+		return error;
+	if (!name || !*name || !remote)
+		return -EINVAL;
+	*provider = (struct amph_provider_remote){.provider = {.name = name, .ops = &provider_ops},
+						  .remote = remote};
+	return 0;
 }
