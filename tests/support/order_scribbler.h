@@ -4,7 +4,8 @@
  * as a piece of shared memory has been read, the other side changes it. Code that reads anything
  * twice, or re-reads what it has checked, gets the second value.
  *
- * Only flags, indices and event words are left alone: those are read again and again, by design.
+ * Only flags, indices and event words are left alone: those are read again and again, by design. Other
+ * words of 32 bits have a hook of their own, for the tests that have one.
  */
 #ifndef TESTS_SUPPORT_ORDER_SCRIBBLER_H
 #define TESTS_SUPPORT_ORDER_SCRIBBLER_H
@@ -14,6 +15,19 @@ extern void (*order_was_read)(void *shared, size_t length);
 
 /* Called before each copy out of shared memory; may write there what only this read shall see. */
 extern void (*order_will_be_copied)(void *shared, size_t length);
+
+/* Called after each read of a word of 32 bits, where a test defines it. */
+extern void (*order_word_was_read)(void *word) __attribute__((weak));
+
+static inline uint32_t order_read32(const uint32_t *word, int order)
+{
+	uint32_t value = order ? __atomic_load_n(word, __ATOMIC_ACQUIRE)
+			       : __atomic_load_n(word, __ATOMIC_RELAXED);
+
+	if (&order_word_was_read && order_word_was_read)
+		order_word_was_read((void *)(uintptr_t)word);
+	return value;
+}
 
 static inline uint16_t order_read16(const uint16_t *word, int order)
 {
@@ -37,12 +51,12 @@ static inline uint16_t amph_load16_acquire(const uint16_t *word)
 
 static inline uint32_t amph_load32(const uint32_t *word)
 {
-	return __atomic_load_n(word, __ATOMIC_RELAXED);
+	return order_read32(word, 0);
 }
 
 static inline uint32_t amph_load32_acquire(const uint32_t *word)
 {
-	return __atomic_load_n(word, __ATOMIC_ACQUIRE);
+	return order_read32(word, 1);
 }
 
 static inline uint64_t amph_load64(const uint64_t *field)
