@@ -48,21 +48,46 @@ static inline bool amph_quick_whole(const struct amph_shm *shm, struct amph_rang
 }
 
 /*
- * The same for a piece of a stream: what `to` has starts the buffer, what `from` has follows to its end,
- * and the piece is the next of it, but not the last. The record stays as long as it is.
+ * A buffer that is handed over piece by piece, in order: what `to` has starts it, what `from` has follows
+ * to its end. While a stream is open its record stands still, and nobody else looks at it; the last piece
+ * is left to ownership.c.
  */
-static inline bool amph_quick_piece(const struct amph_shm *shm, struct amph_range *ranges,
-				    uint64_t offset, uint64_t length, uint32_t from, uint32_t to,
-				    bool written)
+struct amph_quick_stream {
+	uint64_t next; /* where the next piece starts */
+	uint64_t left; /* bytes from there to the end */
+};
+
+static inline bool amph_quick_stream_open(struct amph_quick_stream *stream,
+					  const struct amph_shm *shm,
+					  const struct amph_range *ranges, uint32_t from,
+					  uint32_t to, bool written)
 {
 	if (shm->range_count != 2 || ranges[1].holders != from || ranges[0].holders != to ||
-	    ranges[0].written != written || offset != ranges[1].offset || !length ||
-	    length >= ranges[1].length)
+	    ranges[0].written != written)
 		return false;
-	ranges[0].length += length;
-	ranges[1].offset += length;
-	ranges[1].length -= length;
+	stream->next = ranges[1].offset;
+	stream->left = ranges[1].length;
 	return true;
+}
+
+/* Takes the next piece, or refuses what is none. */
+static inline bool amph_quick_stream_add(struct amph_quick_stream *stream, uint64_t offset,
+					 uint64_t length)
+{
+	if (offset != stream->next || !length || length >= stream->left)
+		return false;
+	stream->next += length;
+	stream->left -= length;
+	return true;
+}
+
+/* Writes down what was taken. */
+static inline void amph_quick_stream_close(const struct amph_quick_stream *stream,
+					   struct amph_range *ranges)
+{
+	ranges[0].length = stream->next;
+	ranges[1].offset = stream->next;
+	ranges[1].length = stream->left;
 }
 
 #endif

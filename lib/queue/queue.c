@@ -74,92 +74,161 @@ HOT static inline bool lane_of(struct lane *lane, const struct amph_queue *queue
 	return true;
 }
 
-HOT static inline bool hand_over_quickly(const struct lane *lane, uint64_t offset, uint64_t length)
+HOT static inline bool hand_over_whole(const struct lane *lane, uint64_t offset, uint64_t length)
 {
-	if ((offset | length) & lane->fraction)
-		return false;
-	return amph_quick_whole(lane->shm, lane->ranges, offset, length, lane->from, lane->to,
-				lane->written) ||
-	       amph_quick_piece(lane->shm, lane->ranges, offset, length, lane->from, lane->to,
+	return !(length & lane->fraction) &&
+	       amph_quick_whole(lane->shm, lane->ranges, offset, length, lane->from, lane->to,
 				lane->written);
+}
+
+HOT static inline bool open_stream(const struct lane *lane, struct amph_quick_stream *stream)
+{
+	return amph_quick_stream_open(stream, lane->shm, lane->ranges, lane->from, lane->to,
+				      lane->written);
+}
+
+/* Writes a descriptor at a position that is free. */
+HOT static inline void put_at(struct amph_queue *queue, uint32_t position,
+			      const struct amph_share *share, const struct amph_queue_entry *entry)
+{
+	struct queue_slot *slot = queue_slot(queue, queue->out, position);
+
+	queue_fill(slot, share, entry->offset, entry->length, entry->cookie, false);
+	/* release: pairs with the acquire in queue_has_slot() */
+	amph_store32_release(&slot->sequence, position + 1);
+}
+
+/* Sends pieces of the lane's share that follow each other. Returns how many. */
+HOT static inline uint32_t send_stream(struct amph_queue *queue, const struct lane *lane,
+				       const struct amph_queue_entry *entries, uint32_t count)
+{
+	const uint32_t first = queue->produced;
+	struct amph_quick_stream stream;
+	uint32_t i = 0;
+
+	if (!open_stream(lane, &stream))
+		return 0;
+	for (; i < count; i++) {
+		const struct amph_queue_entry *entry = &entries[i];
+
+		if (entry->share != lane->share || entry->reading ||
+		    entry->length & lane->fraction ||
+		    !amph_quick_stream_add(&stream, entry->offset, entry->length))
+			break;
+		put_at(queue, first + i, lane->share, entry);
+	}
+	amph_quick_stream_close(&stream, lane->ranges);
+	queue->produced = first + i;
+	return i;
 }
 
 /* Sends as many as can be. Returns how many. */
 HOT static inline uint32_t send_quickly(struct amph_queue *queue,
 					const struct amph_queue_entry *entries, uint32_t count)
 {
-	/* copies: the compiler can't know that no store to a slot changes them */
-	const uint32_t mask = queue->mask, taken = queue->taken, first = queue->produced;
-	uint32_t produced = first;
+	uint32_t room = queue->mask + 1 - (queue->produced - queue->taken);
+	uint32_t i = 0, sent = 1;
 	struct lane lane = {NULL};
 
-	for (; produced - first < count && produced - taken <= mask; produced++) {
-		const struct amph_queue_entry *entry = &entries[produced - first];
+	count = count < room ? count : room;
+	for (; i < count && sent; i += sent) {
+		const struct amph_queue_entry *entry = &entries[i];
 		struct amph_share *share = entry->share;
-		struct queue_slot *slot = queue_slot(queue, queue->out, produced);
 
 		if (!share || (share != lane.share &&
 			       ((uintptr_t)share - (uintptr_t)queue->shares >= queue->share_bytes ||
 				!lane_of(&lane, queue, share, true))))
 			break;
-		if (entry->reading || !hand_over_quickly(&lane, entry->offset, entry->length))
-			break;
-		queue_fill(slot, share, entry->offset, entry->length, entry->cookie, false);
-		/* release: pairs with the acquire in queue_has_slot() */
-		amph_store32_release(&slot->sequence, produced + 1);
+		if (!entry->reading && hand_over_whole(&lane, entry->offset, entry->length)) {
+			put_at(queue, queue->produced, share, entry);
+			queue->produced++;
+			sent = 1;
+		} else {
+			sent = send_stream(queue, &lane, entry, count - i);
+		}
 	}
-	queue->produced = produced;
-	return produced - first;
+	return i;
 }
 
 /* The share that a descriptor names, in the slot of its handle: see amph_session_find(). */
-static inline struct amph_share *named_quickly(const struct amph_queue *queue,
-					       const struct queue_slot *slot, uint32_t handle,
-					       uint32_t generation)
+HOT static inline struct amph_share *named_quickly(const struct amph_queue *queue,
+						   const struct queue_slot *slot)
 {
+	uint32_t handle = amph_load32(&slot->handle);
 	struct amph_share *share = &queue->shares[handle - 1];
 
 	if (handle - 1 >= queue->share_max || share->handle != handle ||
-	    share->generation != generation ||
+	    share->generation != amph_load32(&slot->generation) ||
 	    amph_load32(&slot->kind) != (share->home ? QUEUE_RETURN : QUEUE_GIVE))
 		return NULL;
 	return share;
 }
 
-/* Takes as many as are there and can be; each field of a descriptor is read once. Returns how many. */
+/* Is the descriptor of that position there? */
+HOT static inline struct queue_slot *slot_at(const struct amph_queue *queue, uint32_t position)
+{
+	struct queue_slot *slot = queue_slot(queue, queue->in, position);
+
+	/* acquire: pairs with the release in amph_queue_put() */
+	return amph_load32_acquire(&slot->sequence) == position + 1 ? slot : NULL;
+}
+
+/* Copies what a descriptor says of its range; each field of it is read once. */
+HOT static inline void read_range(struct amph_queue_entry *entry, const struct queue_slot *slot,
+				  struct amph_share *share)
+{
+	entry->share = share;
+	entry->offset = amph_load64(&slot->offset);
+	entry->length = amph_load64(&slot->length);
+	entry->cookie = amph_load64(&slot->cookie);
+	entry->reading = false;
+}
+
+/* Takes pieces of the lane's share that follow each other; the first is read. Returns how many. */
+HOT static inline uint32_t take_stream(struct amph_queue *queue, const struct lane *lane,
+				       struct amph_queue_entry *entries, uint32_t max)
+{
+	const uint32_t first = queue->consumed;
+	struct amph_quick_stream stream;
+	uint32_t i = 0;
+
+	if (!open_stream(lane, &stream))
+		return 0;
+	while (!(entries[i].length & lane->fraction) &&
+	       amph_quick_stream_add(&stream, entries[i].offset, entries[i].length)) {
+		struct queue_slot *slot = ++i < max ? slot_at(queue, first + i) : NULL;
+
+		if (!slot || named_quickly(queue, slot) != lane->share)
+			break;
+		read_range(&entries[i], slot, lane->share);
+	}
+	amph_quick_stream_close(&stream, lane->ranges);
+	queue->consumed = first + i;
+	return i;
+}
+
+/* Takes as many as are there and can be. Returns how many. */
 HOT static inline uint32_t take_quickly(struct amph_queue *queue, struct amph_queue_entry *entries,
 					uint32_t max)
 {
-	const uint32_t first = queue->consumed;
-	uint32_t consumed = first;
+	uint32_t i = 0, taken = 1;
 	struct lane lane = {NULL};
 
-	for (; consumed - first < max; consumed++) {
-		struct queue_slot *slot = queue_slot(queue, queue->in, consumed);
-		struct amph_queue_entry *entry = &entries[consumed - first];
-		struct amph_share *share;
-		uint64_t offset, length, cookie;
+	for (; i < max && taken; i += taken) {
+		struct queue_slot *slot = slot_at(queue, queue->consumed);
+		struct amph_share *share = slot ? named_quickly(queue, slot) : NULL;
 
-		/* acquire: pairs with the release in amph_queue_put() */
-		if (amph_load32_acquire(&slot->sequence) != consumed + 1)
-			break;
-		share = named_quickly(queue, slot, amph_load32(&slot->handle),
-				      amph_load32(&slot->generation));
 		if (!share || (share != lane.share && !lane_of(&lane, queue, share, false)))
 			break;
-		offset = amph_load64(&slot->offset);
-		length = amph_load64(&slot->length);
-		cookie = amph_load64(&slot->cookie);
-		if (!hand_over_quickly(&lane, offset, length))
-			break;
-		entry->share = share;
-		entry->offset = offset;
-		entry->length = length;
-		entry->cookie = cookie;
-		entry->reading = false;
+		read_range(&entries[i], slot, share);
+		if (hand_over_whole(&lane, entries[i].offset, entries[i].length)) {
+			queue->consumed++;
+			taken = 1;
+		} else {
+			taken = take_stream(queue, &lane, &entries[i], max - i);
+		}
 	}
-	queue->consumed = consumed;
-	return consumed - first;
+	return i;
 }
 
 /*
