@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <iceoryx_binding_c/log.h>
 #include <iceoryx_binding_c/publisher.h>
 #include <iceoryx_binding_c/runtime.h>
@@ -41,8 +42,15 @@ struct end {
 /* In memory that both processes share. */
 struct daemon {
 	pid_t pid; /* the program's, for tear_down */
+	pid_t clients[2];
 	_Alignas(BENCH_LINE) uint32_t ready[2]; /* each process says that it is connected */
 };
+
+static void client_name(char text[80], int role, pid_t pid, const char *before, const char *after)
+{
+	snprintf(text, 80, "%samphora-bench-%s-%d%s", before, role == BENCH_ASK ? "ask" : "answer",
+		 (int)pid, after);
+}
 
 static const char *missing(void)
 {
@@ -93,6 +101,7 @@ static int set_up(struct bench_run *run)
 {
 	struct daemon *daemon = bench_share(sizeof(*daemon));
 	int memory = memfd_create("config", 0), out[2], error;
+	pid_t pid;
 
 	run->shared = daemon;
 	if (!daemon || memory < 0 || pipe2(out, O_CLOEXEC))
@@ -101,30 +110,59 @@ static int set_up(struct bench_run *run)
 	run->fds[0] = out[0];
 	if (write(memory, config, sizeof(config) - 1) != (ssize_t)sizeof(config) - 1)
 		return bench_why(run, -EIO, "its configuration");
-	daemon->pid = fork();
-	if (!daemon->pid)
+	pid = fork();
+	if (!pid)
 		become_daemon(memory, out[1]);
 	close(out[1]);
 	close(memory);
-	if (daemon->pid < 0)
+	daemon->pid = pid; /* shared: the child must not write it */
+	if (pid < 0)
 		return bench_why(run, -errno, "fork: %s", strerror(errno));
 	error = wait_until_ready(out[0]);
 	return error ? bench_why(run, error, DAEMON " did not start: does another one run?") : 0;
+}
+
+/*
+ * It leaves its files when a client of it was killed before: it wants to end that, and aborts. They are
+ * its own: it would not have started beside another one.
+ */
+static void remove_files(const struct daemon *daemon)
+{
+	static const char *const names[] = {"/dev/shm/iceoryx_mgmt", "/tmp/roudi",
+					    "/tmp/roudi.lock", "/tmp/iox-unique-roudi.lock"};
+	const struct group *group = getgrgid(getgid());
+	char path[80];
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		unlink(names[i]);
+	if (group) {
+		snprintf(path, sizeof(path), "/dev/shm/%.40s", group->gr_name);
+		unlink(path);
+	}
+	for (int role = 0; role < 2; role++) {
+		client_name(path, role, daemon->clients[role], "/tmp/", "");
+		unlink(path);
+		client_name(path, role, daemon->clients[role], "/tmp/", ".lock");
+		unlink(path);
+	}
 }
 
 static void tear_down(struct bench_run *run)
 {
 	struct daemon *daemon = run->shared;
 	uint64_t deadline = bench_now() + READY_MS * UINT64_C(1000000) / 4;
+	int status = 0;
 
 	if (!daemon || daemon->pid <= 0)
 		return;
 	kill(daemon->pid, SIGTERM);
-	while (!waitpid(daemon->pid, NULL, WNOHANG)) {
+	while (!waitpid(daemon->pid, &status, WNOHANG)) {
 		if (bench_now() > deadline)
 			kill(daemon->pid, SIGKILL);
 		usleep(1000);
 	}
+	if (status)
+		remove_files(daemon);
 	daemon->pid = 0;
 }
 
@@ -152,16 +190,18 @@ static int connect_both(struct bench_run *run, struct end *end)
 static int start(struct bench_run *run)
 {
 	static const char *const names[] = {"ask", "answer"};
+	struct daemon *daemon = run->shared;
 	struct end *end = calloc(1, sizeof(*end));
 	iox_pub_options_t publisher;
 	iox_sub_options_t subscriber;
-	char name[40];
+	char name[80];
 
 	if (!end)
 		return -ENOMEM;
 	run->state = end;
 	iox_set_loglevel(Iceoryx_LogLevel_Off);
-	snprintf(name, sizeof(name), "amphora-bench-%s-%d", names[run->role], (int)getpid());
+	daemon->clients[run->role] = getpid();
+	client_name(name, run->role, getpid(), "", "");
 	iox_runtime_init(name);
 	iox_pub_options_init(&publisher);
 	publisher.subscriberTooSlowPolicy = ConsumerTooSlowPolicy_WAIT_FOR_CONSUMER;

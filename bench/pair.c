@@ -19,6 +19,7 @@
 
 /* One turn is some milliseconds; a start may open 100,000 buffers. */
 #define TURN_DEADLINE  UINT64_C(20000000000)
+#define STOP_DEADLINE  UINT64_C(2000000000)
 #define START_DEADLINE UINT64_C(60000000000)
 
 volatile sig_atomic_t bench_interrupted;
@@ -39,7 +40,8 @@ static void become_worker(struct pair *pair, enum bench_role role, int cpu, cons
 		if (i != 2 * (int)role + 1)
 			close(ends[i]);
 	pair->run.role = role;
-	_exit(worker_run(pair, ends[2 * role + 1]));
+	/* not _exit(): a contender's library may say goodbye only when a program ends in order */
+	exit(worker_run(pair, ends[2 * role + 1]));
 }
 
 static int fork_both(struct pair *pair, const int cpus[2])
@@ -149,6 +151,20 @@ static void kill_both(struct pair *pair)
 	}
 }
 
+/* They were told to stop, and have said so: they end by themselves, or else are killed. */
+static void let_end(struct pair *pair)
+{
+	uint64_t deadline = bench_now() + STOP_DEADLINE;
+
+	for (int role = 0; role < 2; role++)
+		while (pair->pids[role] > 0 && bench_now() < deadline) {
+			if (waitpid(pair->pids[role], NULL, WNOHANG) == pair->pids[role])
+				pair->pids[role] = 0;
+			else
+				usleep(500);
+		}
+}
+
 int pair_tell(struct pair *pair, const struct pair_command *command)
 {
 	uint64_t deadline;
@@ -177,8 +193,8 @@ void pair_close(struct pair *pair)
 
 	if (!pair->contender)
 		return;
-	if (!bench_interrupted)
-		pair_tell(pair, &stop);
+	if (!bench_interrupted && !pair_tell(pair, &stop))
+		let_end(pair);
 	kill_both(pair);
 	for (int role = 0; role < 2; role++)
 		if (pair->sockets[role] >= 0)

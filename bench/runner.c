@@ -67,7 +67,8 @@ static void plan(struct pair_command *command, double trip, uint32_t batch, uint
 }
 
 /* How long a trip takes, roughly: more and more of them until it is long enough to tell. */
-static int find_trip(struct pair *pair, struct pair_command *command, uint32_t batch, double *trip)
+static int find_trip(struct pair *pair, struct pair_command *command, uint32_t batch, uint32_t us,
+		     double *trip)
 {
 	int error;
 
@@ -77,7 +78,7 @@ static int find_trip(struct pair *pair, struct pair_command *command, uint32_t b
 	for (;;) {
 		error = pair_tell(pair, command);
 		*trip = error ? 0 : least_of_turn(pair, command);
-		if (error || *trip * command->batch > 1e6 || command->batch >= 1u << 20)
+		if (error || *trip * command->batch > us * 50.0 || command->batch >= 1u << 20)
 			break;
 		command->batch *= 4;
 	}
@@ -91,7 +92,7 @@ static int turn(struct pair *pair, struct pair_command *command, uint32_t batch,
 	int error = 0;
 
 	if (*trip <= 0)
-		error = find_trip(pair, command, batch, trip);
+		error = find_trip(pair, command, batch, us, trip);
 	if (error)
 		return error;
 	plan(command, *trip, batch, us);
@@ -149,10 +150,12 @@ static int variant_turn(struct runner *runner, struct entry *entry, uint32_t ind
 	struct runner_turn *done = &variant->turns[variant->turn_count];
 	struct pair_command command = {.what = PAIR_TRIPS, .variant = index};
 	enum bench_floor which = variant->variant->floor;
+	/* one round alone is a look whether all goes well */
+	uint32_t tries = runner->rounds > 1 ? TRIES : 1;
 	double before, after;
 	int error = 0;
 
-	for (uint32_t try = 0; try < TRIES && !error && !done->steady; try++) {
+	for (uint32_t try = 0; try < tries && !error && !done->steady; try++) {
 		memset(done, 0, sizeof(*done));
 		before = *floor;
 		error = floor_turn(entry, BENCH_FLOOR_LINE, runner->turn_us / LINE_SHARE,
