@@ -128,7 +128,7 @@ HOT static inline uint32_t send_quickly(struct amph_queue *queue,
 {
 	uint32_t room = queue->mask + 1 - (queue->produced - queue->taken);
 	uint32_t i = 0, sent = 1;
-	struct lane lane = {NULL};
+	struct lane lane = {.share = NULL};
 
 	count = count < room ? count : room;
 	for (; i < count && sent; i += sent) {
@@ -212,7 +212,7 @@ HOT static inline uint32_t take_quickly(struct amph_queue *queue, struct amph_qu
 					uint32_t max)
 {
 	uint32_t i = 0, taken = 1;
-	struct lane lane = {NULL};
+	struct lane lane = {.share = NULL};
 
 	for (; i < max && taken; i += taken) {
 		struct queue_slot *slot = slot_at(queue, queue->consumed);
