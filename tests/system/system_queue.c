@@ -326,7 +326,7 @@ static void what_the_main_side_does_not_take_stops_the_firmware_and_not_the_sess
 	up(4, &by_message);
 	for (uint32_t i = 0; i < PIECES; i++)
 		entries[i] = order(i, 1, EDGE_FLIP);
-	while (!amph_queue_send(&queue, &entries[count], 1, amph_deadline(300), &sent))
+	while (!amph_queue_send(&queue, &entries[count], 1, SECONDS(1), &sent))
 		count++;
 	assert_in_range(count, 8, PIECES - 1);
 	/* longer than a silent firmware is taken for alive */
