@@ -46,7 +46,8 @@ struct daemon {
 	_Alignas(BENCH_LINE) uint32_t ready[2]; /* each process says that it is connected */
 };
 
-static void client_name(char text[80], int role, pid_t pid, const char *before, const char *after)
+static void client_name(char text[80], enum bench_role role, pid_t pid, const char *before,
+			const char *after)
 {
 	snprintf(text, 80, "%samphora-bench-%s-%d%s", before, role == BENCH_ASK ? "ask" : "answer",
 		 (int)pid, after);
@@ -140,9 +141,9 @@ static void remove_files(const struct daemon *daemon)
 		unlink(path);
 	}
 	for (int role = 0; role < 2; role++) {
-		client_name(path, role, daemon->clients[role], "/tmp/", "");
+		client_name(path, (enum bench_role)role, daemon->clients[role], "/tmp/", "");
 		unlink(path);
-		client_name(path, role, daemon->clients[role], "/tmp/", ".lock");
+		client_name(path, (enum bench_role)role, daemon->clients[role], "/tmp/", ".lock");
 		unlink(path);
 	}
 }
@@ -285,12 +286,6 @@ static int ask(struct bench_run *run, uint32_t count)
 	return -ENOTSUP;
 }
 
-#define set_up	  NULL
-#define tear_down NULL
-#define start	  NULL
-#define answer	  NULL
-#define stop	  NULL
-
 #endif
 
 static const struct bench_variant variants[] = {
@@ -305,10 +300,12 @@ const struct bench_contender bench_iceoryx_contender = {
 	.variants = variants,
 	.variant_count = 2,
 	.missing = missing,
+	.ask = ask,
+#ifdef AMPHORA_BENCH_ICEORYX
 	.set_up = set_up,
 	.tear_down = tear_down,
 	.start = start,
-	.ask = ask,
 	.answer = answer,
 	.stop = stop,
+#endif
 };
