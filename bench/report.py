@@ -39,6 +39,7 @@ GOALS = [
     ("the same, sleeping / futex", ("queue-sleep", "64 B"), None, "<=", 1.1),
     ("iceoryx / the queue, 1 MiB", ("iceoryx", "1 MiB"), ("queue", "1 MiB"), ">=", {"far": 5, "near": 12}),
     ("RPMsg, 16 B / cache line", ("rpmsg", "16 B"), None, "<=", 2.5),
+    ("hand-offs one way by 16: rate / bare lines", ("queue-stream", "by 16"), None, "rate", 0.8),
     ("hand-offs one way by 64: rate / bare lines", ("queue-stream", "by 64"), None, "rate", 0.8),
     ("the queue, 256 MiB / 64 B", ("queue-size", "256 MiB"), ("queue-size", "64 B"), "within", (0.97, 1.03)),
 ]
