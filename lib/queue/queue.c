@@ -87,39 +87,40 @@ HOT static inline bool open_stream(const struct lane *lane, struct amph_quick_st
 				      lane->written);
 }
 
-/* Writes a descriptor at a position that is free. */
-HOT static inline void put_at(struct amph_queue *queue, uint32_t position,
-			      const struct amph_share *share, const struct amph_queue_entry *entry)
+/*
+ * Sends pieces of the lane's share that follow each other. Returns how many. A function of its own, for
+ * all of its loop to be in registers.
+ */
+__attribute__((noinline)) static uint32_t send_stream(struct amph_queue *queue,
+						      const struct lane *lane,
+						      const struct amph_queue_entry *entries,
+						      uint32_t count)
 {
-	struct queue_slot *slot = queue_slot(queue, queue->out, position);
-
-	queue_fill(slot, share, entry->offset, entry->length, entry->cookie, false);
-	/* release: pairs with the acquire in queue_has_slot() */
-	amph_store32_release(&slot->sequence, position + 1);
-}
-
-/* Sends pieces of the lane's share that follow each other. Returns how many. */
-HOT static inline uint32_t send_stream(struct amph_queue *queue, const struct lane *lane,
-				       const struct amph_queue_entry *entries, uint32_t count)
-{
-	const uint32_t first = queue->produced;
+	const struct amph_queue_entry *entry = entries, *end = entries + count;
+	const struct amph_share *const share = lane->share;
+	const uint32_t kind = share->home ? QUEUE_GIVE : QUEUE_RETURN;
+	const uint32_t handle = share->handle, generation = share->generation;
+	const uint64_t fraction = lane->fraction;
+	uint8_t *const out = queue->out;
+	const uint32_t mask = queue->mask, shift = queue->shift;
+	uint32_t position = queue->produced;
 	struct amph_quick_stream stream;
-	uint32_t i = 0;
 
 	if (!open_stream(lane, &stream))
 		return 0;
-	for (; i < count; i++) {
-		const struct amph_queue_entry *entry = &entries[i];
+	for (; entry != end && entry->share == share && !entry->reading; entry++) {
+		const uint64_t offset = entry->offset, length = entry->length;
+		struct queue_slot *slot = queue_slot_of(out, position, mask, shift);
 
-		if (entry->share != lane->share || entry->reading ||
-		    entry->length & lane->fraction ||
-		    !amph_quick_stream_add(&stream, entry->offset, entry->length))
+		if (length & fraction || !amph_quick_stream_add(&stream, offset, length))
 			break;
-		put_at(queue, first + i, lane->share, entry);
+		queue_fill(slot, kind, handle, generation, offset, length, entry->cookie);
+		/* release: pairs with the acquire in queue_has_slot() */
+		amph_store32_release(&slot->sequence, ++position);
 	}
 	amph_quick_stream_close(&stream, lane->ranges);
-	queue->produced = first + i;
-	return i;
+	queue->produced = position;
+	return (uint32_t)(entry - entries);
 }
 
 /* Sends as many as can be. Returns how many. */
@@ -140,8 +141,7 @@ HOT static inline uint32_t send_quickly(struct amph_queue *queue,
 				!lane_of(&lane, queue, share, true))))
 			break;
 		if (!entry->reading && hand_over_whole(&lane, entry->offset, entry->length)) {
-			put_at(queue, queue->produced, share, entry);
-			queue->produced++;
+			queue_put(queue, share, entry->offset, entry->length, entry->cookie, false);
 			sent = 1;
 		} else {
 			sent = send_stream(queue, &lane, entry, count - i);
@@ -184,27 +184,41 @@ HOT static inline void read_range(struct amph_queue_entry *entry, const struct q
 	entry->reading = false;
 }
 
-/* Takes pieces of the lane's share that follow each other; the first is read. Returns how many. */
-HOT static inline uint32_t take_stream(struct amph_queue *queue, const struct lane *lane,
-				       struct amph_queue_entry *entries, uint32_t max)
+/*
+ * Takes pieces of the lane's share that follow each other; the first is read. Returns how many. A function
+ * of its own, as send_stream().
+ */
+__attribute__((noinline)) static uint32_t take_stream(struct amph_queue *queue,
+						      const struct lane *lane,
+						      struct amph_queue_entry *entries,
+						      uint32_t max)
 {
-	const uint32_t first = queue->consumed;
+	struct amph_queue_entry *entry = entries, *last = entries + max - 1;
+	struct amph_share *const share = lane->share;
+	const uint32_t kind = share->home ? QUEUE_RETURN : QUEUE_GIVE;
+	const uint32_t handle = share->handle, generation = share->generation;
+	const uint64_t fraction = lane->fraction;
+	uint8_t *const in = queue->in;
+	const uint32_t mask = queue->mask, shift = queue->shift;
+	uint32_t position = queue->consumed;
 	struct amph_quick_stream stream;
-	uint32_t i = 0;
 
 	if (!open_stream(lane, &stream))
 		return 0;
-	while (!(entries[i].length & lane->fraction) &&
-	       amph_quick_stream_add(&stream, entries[i].offset, entries[i].length)) {
-		struct queue_slot *slot = ++i < max ? slot_at(queue, first + i) : NULL;
+	while (!(entry->length & fraction) &&
+	       amph_quick_stream_add(&stream, entry->offset, entry->length)) {
+		struct queue_slot *slot = queue_slot_of(in, ++position, mask, shift);
 
-		if (!slot || named_quickly(queue, slot) != lane->share)
+		/* acquire: pairs with the release in amph_queue_put() */
+		if (entry++ == last || amph_load32_acquire(&slot->sequence) != position + 1 ||
+		    amph_load32(&slot->kind) != kind || amph_load32(&slot->handle) != handle ||
+		    amph_load32(&slot->generation) != generation)
 			break;
-		read_range(&entries[i], slot, lane->share);
+		read_range(entry, slot, share);
 	}
 	amph_quick_stream_close(&stream, lane->ranges);
-	queue->consumed = first + i;
-	return i;
+	queue->consumed = position;
+	return (uint32_t)(entry - entries);
 }
 
 /* Takes as many as are there and can be. Returns how many. */
@@ -302,13 +316,7 @@ COLD static int refuse_pass(struct amph_queue *queue, const struct amph_share *s
 void amph_queue_put(struct amph_queue *queue, const struct amph_share *share, uint64_t offset,
 		    uint64_t length, uint64_t cookie, bool reading)
 {
-	struct queue_slot *slot = queue_slot(queue, queue->out, queue->produced);
-
-	queue_fill(slot, share, offset, length, cookie, reading);
-	queue_clean(queue, slot, sizeof(*slot));
-	queue->produced++;
-	/* release: pairs with the acquire in queue_has_slot() */
-	queue_store(queue, &slot->sequence, queue->produced);
+	queue_put(queue, share, offset, length, cookie, reading);
 }
 
 /* Is it a share whose ranges go by this queue? */

@@ -59,11 +59,16 @@ AMPH_STATIC_ASSERT(__builtin_offsetof(struct queue_slot, offset) == 16, "the que
 #define QUEUE_SLEEPS 0x2u /* it may sleep: look at `waiting` */
 #define QUEUE_RINGS  0x4u /* it has a doorbell */
 
+static inline struct queue_slot *queue_slot_of(uint8_t *slots, uint32_t position, uint32_t mask,
+					       uint32_t shift)
+{
+	return (struct queue_slot *)(void *)(slots + ((size_t)(position & mask) << shift));
+}
+
 static inline struct queue_slot *queue_slot(const struct amph_queue *queue, uint8_t *slots,
 					    uint32_t position)
 {
-	return (struct queue_slot *)(void *)(slots +
-					     ((size_t)(position & queue->mask) << queue->shift));
+	return queue_slot_of(slots, position, queue->mask, queue->shift);
 }
 
 static inline uint32_t *queue_consumed(uint8_t *line)
@@ -130,20 +135,36 @@ static inline bool queue_has_room(struct amph_queue *queue)
 }
 
 /* All of a descriptor but the sequence. */
-static inline void queue_fill(struct queue_slot *slot, const struct amph_share *share,
-			      uint64_t offset, uint64_t length, uint64_t cookie, bool reading)
+static inline void queue_fill(struct queue_slot *slot, uint32_t kind, uint32_t handle,
+			      uint32_t generation, uint64_t offset, uint64_t length,
+			      uint64_t cookie)
 {
-	uint32_t give = reading ? QUEUE_GIVE | QUEUE_READING : QUEUE_GIVE;
-
-	amph_store32(&slot->kind, share->home ? give : QUEUE_RETURN);
-	amph_store32(&slot->handle, share->handle);
-	amph_store32(&slot->generation, share->generation);
+	amph_store32(&slot->kind, kind);
+	amph_store32(&slot->handle, handle);
+	amph_store32(&slot->generation, generation);
 	amph_store64(&slot->offset, offset);
 	amph_store64(&slot->length, length);
 	amph_store64(&slot->cookie, cookie);
 }
 
-/* Writes a descriptor; there is room. The bytes it speaks of have been cleaned before. */
+/*
+ * Writes a descriptor; there is room. The bytes it speaks of have been cleaned before. For the quick way;
+ * others call amph_queue_put(), which is the same.
+ */
+static inline void queue_put(struct amph_queue *queue, const struct amph_share *share,
+			     uint64_t offset, uint64_t length, uint64_t cookie, bool reading)
+{
+	struct queue_slot *slot = queue_slot(queue, queue->out, queue->produced);
+	uint32_t give = reading ? QUEUE_GIVE | QUEUE_READING : QUEUE_GIVE;
+
+	queue_fill(slot, share->home ? give : QUEUE_RETURN, share->handle, share->generation,
+		   offset, length, cookie);
+	queue_clean(queue, slot, sizeof(*slot));
+	queue->produced++;
+	/* release: pairs with the acquire in queue_has_slot() */
+	queue_store(queue, &slot->sequence, queue->produced);
+}
+
 void amph_queue_put(struct amph_queue *queue, const struct amph_share *share, uint64_t offset,
 		    uint64_t length, uint64_t cookie, bool reading);
 
