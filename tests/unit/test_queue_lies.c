@@ -58,7 +58,8 @@ static void every_value_is_found(struct queue_slot *(*field)(struct queue_slot *
 			}
 }
 
-#define EVERY(field, values) every_value_is_found(field, values, sizeof(values) / sizeof(values[0]))
+#define EVERY(field, values) \
+	every_value_is_found(field, values, sizeof(values) / sizeof((values)[0]))
 
 static void a_kind_that_is_none_ends_the_session(void **state)
 {
