@@ -121,6 +121,7 @@ struct amph_share {
 	enum amph_share_state state;
 	bool home;
 	bool accepted; /* while releasing: it was before */
+	bool displaced; /* an import that is not in the slot of its handle */
 	enum amph_sync_method method; /* how gives and returns are told */
 	uint32_t handle; /* on the wire; chosen by the home side, not 0 */
 	uint32_t generation; /* of the handle */
@@ -279,6 +280,7 @@ struct amph_session {
 	} count;
 	uint32_t message_max; /* bytes that both sides and the channel can take */
 	uint32_t next_generation, next_request;
+	uint32_t displaced; /* imports that are not in the slot of their handle */
 	uint32_t next_slot; /* all before it are taken */
 	uint32_t fork_generation; /* of the process that initialised it */
 	uint64_t granted_size; /* bytes of the quota in use, reserved ones included */

@@ -155,10 +155,12 @@ HOT static inline struct amph_share *named_quickly(const struct amph_queue *queu
 						   const struct queue_slot *slot)
 {
 	uint32_t handle = amph_load32(&slot->handle);
-	struct amph_share *share = &queue->shares[handle - 1];
+	struct amph_share *share;
 
-	if (handle - 1 >= queue->share_max || share->handle != handle ||
-	    share->generation != amph_load32(&slot->generation) ||
+	if (handle - 1 >= queue->share_max)
+		return NULL;
+	share = &queue->shares[handle - 1];
+	if (share->handle != handle || share->generation != amph_load32(&slot->generation) ||
 	    amph_load32(&slot->kind) != (share->home ? QUEUE_RETURN : QUEUE_GIVE))
 		return NULL;
 	return share;

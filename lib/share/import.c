@@ -162,6 +162,9 @@ static enum wire_reason receive_offer(struct amph_session *session, struct wire_
 	}
 	share->state = AMPH_SHARE_OFFERED;
 	share->home = false;
+	share->displaced = share !=
+			   &session->config.shares[amph_session_slot_of(session, offer->handle)];
+	session->displaced += share->displaced;
 	share->method = (enum amph_sync_method)offer->method;
 	share->handle = offer->handle;
 	share->generation = offer->generation;

@@ -255,7 +255,8 @@ struct amph_share *amph_session_find_import(struct amph_session *session, uint32
 	uint32_t max = session->config.share_max;
 	uint32_t at = amph_session_slot_of(session, handle);
 
-	for (uint32_t i = 0; i < max; i++) {
+	/* who is not in its own slot may be in any, and there is mostly nobody like that */
+	for (uint32_t i = 0; i < max && (!i || session->displaced); i++) {
 		struct amph_share *share = &session->config.shares[at];
 
 		if (share->state != AMPH_SHARE_FREE && !share->home && share->handle == handle)
@@ -299,6 +300,9 @@ void amph_session_free_share(struct amph_session *session, struct amph_share *sh
 		session->offers->freed(session, share);
 	if (!share->home) {
 		void *va = share->va;
+
+		session->displaced -= share->displaced;
+		share->displaced = false;
 
 		amph_session_drop_handle(share->fd);
 		share->fd = -1;

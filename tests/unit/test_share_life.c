@@ -774,6 +774,50 @@ static void an_import_that_is_still_referred_to_keeps_its_slot(void **state)
 	assert_null(shm->memory);
 }
 
+/* Main says it, and does not hear the answer. */
+static void only_say(enum wire_type type, uint32_t count)
+{
+	assert_int_equal(send_raw(&mains, type, count), 0);
+	assert_int_equal(amph_session_poll(&peers.session, 0), 1);
+	mains.end.count = 0;
+}
+
+static void only_release(uint32_t handle)
+{
+	raw.body.answer = (struct wire_answer){handle, 1, 0, WIRE_SHARE_HOME};
+	only_say(WIRE_RELEASE, 0);
+	assert_int_equal(peers.end.last.header.type, WIRE_RELEASED);
+}
+
+/* Found at once in the slot of its handle, and where that was taken in any other. */
+static void an_import_is_found_wherever_it_lies(void **state)
+{
+	const uint32_t handles[] = {3, 3 + SIDE_SHARES, 3 + 2 * SIDE_SHARES};
+	(void)state;
+
+	open_pair();
+	for (uint32_t i = 0; i < 3; i++) {
+		raw_offer(handles[i])->segments[0].address += 4096 * i;
+		only_say(WIRE_OFFER, 1);
+	}
+	assert_int_equal(peers.session.displaced, 2);
+	assert_int_equal(peers.shares[2].handle, handles[0]);
+	for (uint32_t i = 0; i < 3; i++)
+		assert_int_equal(amph_session_find_import(&peers.session, handles[i])->handle,
+				 handles[i]);
+	assert_null(amph_session_find_import(&peers.session, 4));
+	/* the first goes: the others are where they were */
+	only_release(handles[0]);
+	assert_null(amph_session_find_import(&peers.session, handles[0]));
+	assert_int_equal(amph_session_find_import(&peers.session, handles[2])->handle, handles[2]);
+	raw_offer(handles[1]);
+	only_say(WIRE_OFFER, 1);
+	said_reject(&peers, WIRE_OFFER, WIRE_EXISTS);
+	only_release(handles[1]);
+	only_release(handles[2]);
+	assert_int_equal(peers.session.displaced, 0);
+}
+
 static void waiting_knows_what_it_waits_for(void **state)
 {
 	struct amph_share *share;
@@ -826,6 +870,7 @@ int main(void)
 		cmocka_unit_test(close_withdraws_offers_and_waits_for_releases),
 		cmocka_unit_test(a_callback_may_end_the_session),
 		cmocka_unit_test(an_import_that_is_still_referred_to_keeps_its_slot),
+		cmocka_unit_test(an_import_is_found_wherever_it_lies),
 		cmocka_unit_test(waiting_knows_what_it_waits_for),
 	};
 
