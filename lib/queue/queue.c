@@ -26,8 +26,6 @@ static int usable(const struct amph_queue *queue)
 	return queue->session->state == AMPH_SESSION_LOST ? queue->session->error : -ENOTCONN;
 }
 
-#if AMPH_QUEUE_QUICK
-
 /*
  * The quick way: whole buffers, and pieces in order, that go to and fro between two coherent sides, which
  * is what a steady exchange does. The same checks in the order that a processor gets through them
@@ -36,7 +34,8 @@ static int usable(const struct amph_queue *queue)
 
 static inline bool is_quick(const struct amph_queue *queue)
 {
-	return queue->state == AMPH_QUEUE_OPEN && queue->fork_word &&
+	/* where it is left out, so is all that follows from it */
+	return AMPH_QUEUE_QUICK && queue->state == AMPH_QUEUE_OPEN && queue->fork_word &&
 	       *queue->fork_word == queue->fork_generation && !queue->cache;
 }
 
@@ -272,36 +271,6 @@ static inline bool look_quickly(struct amph_queue *queue)
 	}
 	return true;
 }
-
-#else
-
-static inline bool is_quick(const struct amph_queue *queue)
-{
-	(void)queue;
-	return false;
-}
-
-HOT static inline uint32_t send_quickly(struct amph_queue *queue,
-					const struct amph_queue_entry *entries, uint32_t count)
-{
-	(void)queue;
-	(void)entries;
-	(void)count;
-	return 0;
-}
-
-HOT static inline uint32_t take_quickly(struct amph_queue *queue, struct amph_queue_entry *entries,
-					uint32_t max)
-{
-	return send_quickly(queue, entries, max);
-}
-
-static inline bool look_quickly(struct amph_queue *queue)
-{
-	return is_quick(queue);
-}
-
-#endif
 
 COLD static int refuse_share(struct amph_queue *queue)
 {

@@ -110,7 +110,6 @@ static void rest(struct amph_queue *queue, uint32_t what, uint64_t until)
 	amph_queue_awake(queue);
 }
 
-#if AMPH_QUEUE_QUICK
 /* Nothing else is done here, so that what comes is seen at once. */
 static bool look_for_slot(const struct amph_queue *queue, uint32_t looks)
 {
@@ -126,7 +125,6 @@ static bool look_for_slot(const struct amph_queue *queue, uint32_t looks)
 	} while (--looks);
 	return false;
 }
-#endif
 
 bool amph_queue_was_told(struct amph_queue *queue)
 {
@@ -140,10 +138,8 @@ bool amph_queue_was_told(struct amph_queue *queue)
 
 static bool look(struct amph_queue *queue, uint32_t what, uint32_t looks)
 {
-#if AMPH_QUEUE_QUICK
-	if (what == QUEUE_FOR_SLOT && !queue->cache)
+	if (AMPH_QUEUE_QUICK && what == QUEUE_FOR_SLOT && !queue->cache)
 		return look_for_slot(queue, looks);
-#endif
 	do {
 		if (amph_queue_there(queue, what))
 			return true;
