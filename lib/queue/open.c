@@ -76,31 +76,50 @@ static int give(struct amph_queue *queue, uint32_t slots, uint32_t stride, uint6
 	return error;
 }
 
-/* 0: the other side has it. */
+/* 0: the other side has it. Else it is still on its way, but for what it has refused. */
 static int meet(struct amph_queue *queue, uint64_t deadline)
 {
 	struct amph_session *session = queue->session;
+	const struct amph_share *share = queue->path.share;
 	int error = 0;
 
-	while (!amph_queue_meet(queue)) {
-		struct amph_share *share = queue->path.share;
+	for (;;) {
 		uint64_t look = amph_deadline(LOOK_MS);
 
-		/* a refusal gives the memory back */
-		if (share && !amph_session_holds(share->shm, share->attachment->bit)) {
-			amph_refuse(&session->why, share->error, "the other side refused the queue",
-				    0, 0);
-			return share->error ? share->error : -EIO;
+		/* a refusal gives the memory back, whatever is written in it */
+		if (!amph_session_holds(share->shm, share->attachment->bit)) {
+			error = share->error ? share->error : -EIO;
+			queue->path.ops->closed(&queue->path);
+			return amph_refuse(&session->why, error, "the other side refused the queue",
+					   0, 0);
 		}
-		if (error == -ETIMEDOUT && amph_time_now() >= deadline)
+		if (amph_queue_meet(queue))
+			return 0;
+		if (error < 0 && (error != -ETIMEDOUT || amph_time_now() >= deadline))
 			return error;
-		error = amph_session_poll(session, look < deadline ? look : deadline);
-		if (error < 0 && error != -ETIMEDOUT)
-			return error;
+		error = amph_session_poll_in_time(session, look < deadline ? look : deadline);
 		if (queue->state != AMPH_QUEUE_OPENING)
 			return session->error ? session->error : -ENOTCONN;
 	}
-	return 0;
+}
+
+/* Checks, and gives the memory. On error nothing of it is left. */
+static int begin(struct amph_queue *queue, struct amph_share *share, uint32_t slots,
+		 uint64_t deadline)
+{
+	struct amph_session *session = queue->session;
+	uint32_t stride = amph_queue_stride(session);
+	int error = check_open(session, share);
+
+	if (!error)
+		error = amph_queue_shape(queue, share, slots, stride);
+	if (error)
+		return error;
+	queue->state = AMPH_QUEUE_OPENING;
+	error = give(queue, slots, stride, deadline);
+	if (error && session->path == &queue->path)
+		queue->path.ops->closed(&queue->path);
+	return error;
 }
 
 int amph_queue_open_checked(struct amph_queue *queue, struct amph_session *session,
@@ -108,7 +127,6 @@ int amph_queue_open_checked(struct amph_queue *queue, struct amph_session *sessi
 			    const struct amph_queue_config *config, uint64_t deadline, uint32_t abi,
 			    uint32_t size)
 {
-	uint32_t stride = amph_queue_stride(session);
 	int error = amph_abi_check(abi, size, (uint32_t)sizeof(*queue));
 
 	if (!error && amph_session_forked(session))
@@ -121,17 +139,7 @@ int amph_queue_open_checked(struct amph_queue *queue, struct amph_session *sessi
 	if (session->path != &queue->path || queue->state != AMPH_QUEUE_OPENING) {
 		error = amph_queue_init(queue, session, config, abi, size);
 		if (!error)
-			error = check_open(session, share);
-		if (!error)
-			error = amph_queue_shape(queue, share, slots, stride);
-		if (error)
-			return error;
-		queue->state = AMPH_QUEUE_OPENING;
-		error = give(queue, slots, stride, deadline);
+			error = begin(queue, share, slots, deadline);
 	}
-	if (!error)
-		error = meet(queue, deadline);
-	if (error && error != -ETIMEDOUT && session->path == &queue->path)
-		queue->path.ops->closed(&queue->path);
-	return error;
+	return error ? error : meet(queue, deadline);
 }

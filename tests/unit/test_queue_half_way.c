@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A queue that is met half way: set up in part, or refused meanwhile.
+ * Test code.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "share/queue_liar.h"
+
+static int open_main(uint64_t deadline)
+{
+	return amph_queue_open(&main_queue, &mains.session, ring_share, 4, &main_way, deadline);
+}
+
+/* --- setting up --- */
+
+static void what_found_no_room_is_opened_by_the_next_call(void **state)
+{
+	(void)state;
+
+	open_shares();
+	mains.end.fail = -ETIMEDOUT;
+	assert_int_equal(open_main(0), -ETIMEDOUT);
+	mains.end.fail = 0;
+	/* the other side knows of nothing */
+	assert_int_equal(amph_shm_check_access(&ring.shm, 0, RING_SIZE, true), 0);
+	assert_null(mains.session.path);
+	open_queue(4);
+	close_queues();
+}
+
+static void who_refuses_a_queue_has_none_whatever_it_writes(void **state)
+{
+	(void)state;
+
+	open_shares();
+	open_others();
+	choose_liar(false);
+	assert_int_equal(open_main(0), -ETIMEDOUT);
+	((uint32_t *)ring.shm.va)[3 * 64 / 4 + 1] = QUEUE_READY;
+	say_reject(WIRE_GIVE, WIRE_NO_SPACE, ring_share, 0, RING_SIZE);
+	assert_int_equal(open_main(0), -ENOSPC);
+	assert_int_equal(main_queue.state, AMPH_QUEUE_CLOSED);
+	assert_null(mains.session.path);
+	/* it is a buffer like any other again */
+	assert_int_equal(amph_session_release(&mains.session, ring_share, 0), 0);
+	end_lies();
+}
+
+static uint64_t patience;
+static bool lost_patience;
+
+/* There is always one more message, until the test gives up. */
+static int poll_without_end(struct amph_channel *channel, uint64_t deadline)
+{
+	if (amph_time_now() >= patience)
+		lost_patience = true;
+	else if (!mains.end.count)
+		amph_session_knock(&peers.session);
+	return loopback_poll(channel, deadline);
+}
+
+static void opening_ends_in_time_however_much_the_other_side_says(void **state)
+{
+	static const struct amph_channel_ops ops = {loopback_send, poll_without_end};
+	(void)state;
+
+	open_shares();
+	mains.end.channel.ops = &ops;
+	patience = amph_deadline(2000);
+	lost_patience = false;
+	assert_int_equal(open_main(amph_deadline(5)), -ETIMEDOUT);
+	assert_false(lost_patience);
+	mains.end.channel.ops = &loopback_ops;
+	open_queue(4);
+	close_queues();
+}
+
+/* Another session's callback runs on this session's channel. */
+static void a_channel_that_is_busy_leaves_the_queue_to_the_next_call(void **state)
+{
+	(void)state;
+
+	open_shares();
+	mains.end.poll_fail = -EBUSY;
+	assert_int_equal(open_main(0), -EBUSY);
+	mains.end.poll_fail = 0;
+	settle(&mains, &peers);
+	assert_int_equal(peer_queue.state, AMPH_QUEUE_OPEN);
+	assert_int_equal(open_main(0), 0);
+	close_queues();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_found_no_room_is_opened_by_the_next_call),
+		cmocka_unit_test(who_refuses_a_queue_has_none_whatever_it_writes),
+		cmocka_unit_test(opening_ends_in_time_however_much_the_other_side_says),
+		cmocka_unit_test(a_channel_that_is_busy_leaves_the_queue_to_the_next_call),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
