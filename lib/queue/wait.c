@@ -9,7 +9,8 @@
  *     seen = the other side's bell            writes what the other waits for
  *     waiting = what for                      full barrier
  *     full barrier                            looks at waiting:
- *     looks once more for what it waits for     counts its bell, rings
+ *     looks once more for what it waits for,    counts its bell, rings
+ *     and whether there are messages
  *     sleeps while the bell is `seen`
  *
  * One of the two looks comes after the other side's write. A bell that rings between the last look and
@@ -96,17 +97,19 @@ static void poll_session(struct amph_queue *queue, uint32_t what, uint64_t until
 static void rest(struct amph_queue *queue, uint32_t what, uint64_t until)
 {
 	const struct amph_queue_doorbell *doorbell = &queue->config.doorbell;
-	uint32_t *bell, seen;
+	struct queue_sleeper *peer;
+	uint32_t seen;
 
 	if (queue->state != AMPH_QUEUE_OPEN || !doorbell->wait ||
 	    !(queue->peer_ready & QUEUE_RINGS)) {
 		poll_session(queue, what, until);
 		return;
 	}
-	bell = &queue_sleeper(queue, queue->peer_line)->bell;
-	seen = queue_load(queue, bell);
-	if (amph_queue_sleep(queue, what, 0))
-		doorbell->wait(doorbell->argument, bell, seen, until);
+	peer = queue_sleeper(queue, queue->peer_line);
+	seen = queue_load(queue, &peer->bell);
+	/* acquire: pairs with the release in path_said(), which rings only for who sleeps already */
+	if (amph_queue_sleep(queue, what, 0) && queue_load(queue, &peer->said) == queue->heard)
+		doorbell->wait(doorbell->argument, &peer->bell, seen, until);
 	amph_queue_awake(queue);
 }
 

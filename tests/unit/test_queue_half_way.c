@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A queue that is met half way: set up in part, or refused meanwhile.
+ * A queue that is met half way: set up in part, refused meanwhile, told of a message just before it
+ * sleeps.
  * Test code.
  */
 #include <setjmp.h>
@@ -96,6 +97,71 @@ static void a_channel_that_is_busy_leaves_the_queue_to_the_next_call(void **stat
 	close_queues();
 }
 
+/* --- a message before a sleep --- */
+
+static uint32_t knocks, sleeps, sleeps_over_messages;
+
+static int clean_nothing(const void *va, size_t length)
+{
+	(void)va;
+	(void)length;
+	return 0;
+}
+
+/* Nothing is cached; but it tells where the peer is: just before its sleep the main says something. */
+static int invalidate_nothing(void *va, size_t length)
+{
+	(void)length;
+	if (va == &queue_sleeper(&peer_queue, peer_queue.peer_line)->bell && knocks) {
+		knocks--;
+		amph_session_knock(&mains.session);
+	}
+	return 0;
+}
+
+static void wait_for_bell(void *argument, const uint32_t *bell, uint32_t seen, uint64_t deadline)
+{
+	(void)argument;
+	(void)bell;
+	(void)seen;
+	sleeps++;
+	sleeps_over_messages += peers.end.count != 0;
+	while (amph_time_now() < deadline)
+		;
+}
+
+static void ring_bell(void *argument, const uint32_t *bell)
+{
+	(void)argument;
+	(void)bell;
+}
+
+static void nobody_sleeps_over_a_message(void **state)
+{
+	static const struct amph_cache_ops ops = {.clean = clean_nothing,
+						  .invalidate = invalidate_nothing};
+	const struct amph_queue_config way = {
+		.by_receive = true,
+		.doorbell = {.wait = wait_for_bell, .ring = ring_bell},
+	};
+	struct amph_queue_entry entry;
+	uint32_t count;
+	(void)state;
+
+	main_way = peer_way = way;
+	open_queues(4);
+	main_way = peer_way = (struct amph_queue_config){.spins = AMPH_QUEUE_SPIN};
+	peer_queue.cache = &ops;
+	knocks = 3;
+	assert_int_equal(amph_queue_receive(&peer_queue, &entry, 1, amph_deadline(20), &count),
+			 -ETIMEDOUT);
+	assert_int_equal(knocks, 0);
+	assert_int_equal(sleeps_over_messages, 0);
+	assert_true(sleeps > 0);
+	peer_queue.cache = NULL;
+	close_queues();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -103,6 +169,7 @@ int main(void)
 		cmocka_unit_test(who_refuses_a_queue_has_none_whatever_it_writes),
 		cmocka_unit_test(opening_ends_in_time_however_much_the_other_side_says),
 		cmocka_unit_test(a_channel_that_is_busy_leaves_the_queue_to_the_next_call),
+		cmocka_unit_test(nobody_sleeps_over_a_message),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
