@@ -150,9 +150,11 @@ static void path_said(struct amph_session_path *path)
 {
 	struct amph_queue *queue = queue_of(path);
 
-	if (queue->state != AMPH_QUEUE_OPEN && queue->state != AMPH_QUEUE_CLOSING)
+	/* its own release is on its way: the home may use the memory for something else already */
+	if (queue->state != AMPH_QUEUE_OPEN &&
+	    (queue->state != AMPH_QUEUE_CLOSING || !path->share->home))
 		return;
-	/* release: pairs with the acquire in amph_queue_was_told() */
+	/* release: pairs with the acquires in amph_queue_was_told() and rest() */
 	queue_store(queue, &queue_sleeper(queue, queue->own_line)->said, ++queue->said);
 	amph_queue_knock(queue, QUEUE_FOR_MESSAGE);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * A queue that is met half way: set up in part, refused meanwhile, told of a message just before it
- * sleeps.
+ * sleeps, released while messages still go out.
  * Test code.
  */
 #include <setjmp.h>
@@ -162,6 +162,41 @@ static void nobody_sleeps_over_a_message(void **state)
 	close_queues();
 }
 
+/* --- the end --- */
+
+static uint8_t at_release[RING_SIZE];
+
+/* As soon as the release is out, the home may use the memory for something else. */
+static int send_and_look(struct amph_channel *channel, const void *message, uint32_t length,
+			 intptr_t handle, uint64_t deadline)
+{
+	int error = loopback_send(channel, message, length, handle, deadline);
+
+	if (((const struct wire_header *)message)->type == WIRE_RELEASE)
+		memcpy(at_release, arena, RING_SIZE);
+	return error;
+}
+
+static void an_importer_that_releases_touches_the_memory_no_more(void **state)
+{
+	static const struct amph_channel_ops ops = {send_and_look, loopback_poll};
+	(void)state;
+
+	open_queues(4);
+	assert_int_equal(amph_session_release(&mains.session, data_share, 0), 0);
+	settle(&mains, &peers);
+	peers.end.channel.ops = &ops;
+	assert_int_equal(amph_session_release(&peers.session, &peers.shares[0], 0), 0);
+	assert_memory_equal(at_release, arena, RING_SIZE);
+	amph_session_knock(&peers.session);
+	assert_memory_equal(at_release, arena, RING_SIZE);
+	settle(&mains, &peers);
+	assert_int_equal(main_queue.state, AMPH_QUEUE_CLOSED);
+	assert_int_equal(peer_queue.state, AMPH_QUEUE_CLOSED);
+	drop_buffer(&ring);
+	drop_buffer(&data);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -170,6 +205,7 @@ int main(void)
 		cmocka_unit_test(opening_ends_in_time_however_much_the_other_side_says),
 		cmocka_unit_test(a_channel_that_is_busy_leaves_the_queue_to_the_next_call),
 		cmocka_unit_test(nobody_sleeps_over_a_message),
+		cmocka_unit_test(an_importer_that_releases_touches_the_memory_no_more),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
