@@ -70,12 +70,13 @@ static inline int amph_ready_open(struct amph_ready *ready, const struct amph_re
 /*
  * Takes the buffer that was put back last (its lines are the warmest): all of it the CPU's, contents as
  * they were left. Returns 0 and *share (share->va, share->size), -ENOMEM (all are out), -ENOTCONN or
- * the error of a session that is gone. A few instructions; nothing waits.
+ * the error of a session that is gone. A few instructions; nothing waits. What the other side has released
+ * leaves the pool, and is closed with it.
  */
 int amph_ready_take(struct amph_ready *ready, struct amph_share **share);
 
 /*
- * Puts a buffer back. Returns 0; -EINVAL when it is none of this pool's that is out, -EBUSY when the CPU
+ * Puts a buffer back, also one that the other side has released meanwhile. Returns 0; -EINVAL when it is none of this pool's that is out, -EBUSY when the CPU
  * does not own all of it: the other side still has some, wait for it.
  */
 int amph_ready_put(struct amph_ready *ready, struct amph_share *share);

@@ -43,11 +43,12 @@ static int make_name(char *to, const char *name, uint32_t number)
 	return 0;
 }
 
-/* Opens, attaches and offers one. On error nothing of it is left. */
-static int open_one(struct amph_ready *ready, uint32_t index, uint64_t deadline)
+/* Opens, attaches and offers the next one. What of it is open on error is for amph_ready_close(). */
+static int open_next(struct amph_ready *ready, uint64_t deadline)
 {
 	const struct amph_ready_config *config = &ready->config;
 	struct amph_session *session = config->session;
+	const uint32_t index = ready->opened;
 	struct amph_ready_buffer *buffer = &config->buffers[index];
 	struct amph_segment *segments = &config->segments[2 * index * config->segments_per_buffer];
 	const struct amph_shm_storage storage = {
@@ -69,21 +70,16 @@ static int open_one(struct amph_ready *ready, uint32_t index, uint64_t deadline)
 		session->why = buffer->shm.why;
 		return error;
 	}
+	ready->opened++;
 	error = amph_shm_attach(&buffer->shm, session->config.target, config->direction,
 				config->method, &buffer->attachment,
 				&segments[config->segments_per_buffer],
 				config->segments_per_buffer);
-	if (error)
+	if (error) {
 		session->why = buffer->shm.why;
-	else
-		error = amph_session_offer(session, &buffer->attachment, 0, deadline,
-					   &buffer->share);
-	if (error && amph_shm_put(&buffer->shm)) {
-		/* it is attached, and was not offered: nobody has it */
-		amph_shm_detach(&buffer->attachment);
-		amph_shm_put(&buffer->shm);
+		return error;
 	}
-	return error;
+	return amph_session_offer(session, &buffer->attachment, 0, deadline, &buffer->share);
 }
 
 static int open_all(struct amph_ready *ready, uint64_t deadline)
@@ -91,8 +87,8 @@ static int open_all(struct amph_ready *ready, uint64_t deadline)
 	struct amph_session *session = ready->config.session;
 	int error = 0;
 
-	for (; !error && ready->opened < ready->config.count; ready->opened += !error)
-		error = open_one(ready, ready->opened, deadline);
+	while (!error && ready->opened < ready->config.count)
+		error = open_next(ready, deadline);
 	for (uint32_t i = 0; !error && i < ready->opened; i++)
 		error = amph_session_wait_share(session, ready->config.buffers[i].share,
 						AMPH_SHARE_ACCEPTED, deadline);
@@ -123,55 +119,82 @@ int amph_ready_open_checked(struct amph_ready *ready, const struct amph_ready_co
 	return 0;
 }
 
+/* The other side may have released it meanwhile: then its slot is free, or another buffer's. */
+static bool is_shared(const struct amph_ready_buffer *buffer)
+{
+	return buffer->share->shm == &buffer->shm && buffer->share->state == AMPH_SHARE_ACCEPTED;
+}
+
 int amph_ready_take(struct amph_ready *ready, struct amph_share **share)
 {
-	struct amph_ready_buffer *buffer;
 	int error = amph_session_usable(ready->config.session);
 
 	*share = NULL;
 	if (error)
 		return error;
-	if (ready->free == ready->config.count)
-		return amph_refuse(&ready->config.session->why, -ENOMEM,
-				   "every buffer of the pool is out", ready->taken,
-				   ready->config.count);
-	buffer = &ready->config.buffers[ready->free];
-	ready->free = buffer->next;
-	ready->taken++;
-	buffer->taken = true;
-	*share = buffer->share;
-	return 0;
+	while (ready->free != ready->config.count) {
+		struct amph_ready_buffer *buffer = &ready->config.buffers[ready->free];
+
+		ready->free = buffer->next;
+		if (!is_shared(buffer))
+			continue;
+		ready->taken++;
+		buffer->taken = true;
+		*share = buffer->share;
+		return 0;
+	}
+	return amph_refuse(&ready->config.session->why, -ENOMEM, "every buffer of the pool is out",
+			   ready->taken, ready->config.count);
+}
+
+/* The buffer that is out as this share, or NULL. */
+static struct amph_ready_buffer *find_taken(const struct amph_ready *ready,
+					    const struct amph_share *share)
+{
+	const struct amph_ready_config *config = &ready->config;
+
+	if (amph_session_has(config->session, share) && share->home) {
+		/* the buffer is the first member of the pool's own */
+		struct amph_ready_buffer *buffer = (struct amph_ready_buffer *)(void *)share->shm;
+		uintptr_t offset = (uintptr_t)buffer - (uintptr_t)config->buffers;
+
+		if (offset < config->count * sizeof(*buffer) && buffer->share == share)
+			return buffer->taken ? buffer : NULL;
+	}
+	/* the slot is not its own any more */
+	for (uint32_t i = 0; i < ready->opened; i++) {
+		if (config->buffers[i].taken && config->buffers[i].share == share)
+			return &config->buffers[i];
+	}
+	return NULL;
 }
 
 int amph_ready_put(struct amph_ready *ready, struct amph_share *share)
 {
 	const struct amph_ready_config *config = &ready->config;
 	struct amph_ready_buffer *buffer;
-	uintptr_t offset;
 	int error = amph_session_usable(config->session);
 
 	if (error)
 		return error;
-	if (!amph_session_has(config->session, share) || !share->home)
-		return amph_refuse(&config->session->why, -EINVAL, "the share is not of this pool",
-				   0, 0);
-	/* the buffer is the first member of the pool's own */
-	buffer = (struct amph_ready_buffer *)(void *)share->shm;
-	offset = (uintptr_t)buffer - (uintptr_t)config->buffers;
-	if (offset >= config->count * sizeof(*buffer) || buffer->share != share || !buffer->taken)
+	buffer = find_taken(ready, share);
+	if (!buffer)
 		return amph_refuse(&config->session->why, -EINVAL,
 				   "the share is not of this pool, or was put back already", 0, 0);
-	error = amph_shm_check_access(share->shm, 0, share->size, false);
-	if (!error)
-		error = amph_shm_check_access(share->shm, 0, share->size, true);
-	if (error == -EACCES)
-		return amph_refuse(&config->session->why, -EBUSY,
-				   "the other side has not returned all of it", 0, share->size);
-	if (error)
-		return error;
+	if (is_shared(buffer)) {
+		error = amph_shm_check_access(&buffer->shm, 0, share->size, false);
+		if (!error)
+			error = amph_shm_check_access(&buffer->shm, 0, share->size, true);
+		if (error == -EACCES)
+			return amph_refuse(&config->session->why, -EBUSY,
+					   "the other side has not returned all of it", 0,
+					   share->size);
+		if (error)
+			return error;
+		buffer->next = ready->free;
+		ready->free = (uint32_t)(buffer - config->buffers);
+	}
 	buffer->taken = false;
-	buffer->next = ready->free;
-	ready->free = (uint32_t)(buffer - config->buffers);
 	ready->taken--;
 	return 0;
 }

@@ -149,6 +149,75 @@ static void what_is_not_of_the_pool_is_refused(void **state)
 	end();
 }
 
+/* The other side releases a buffer and offers another, that is smaller, into its slot. */
+static void what_the_other_side_releases_leaves_the_pool(void **state)
+{
+	struct amph_ready_config config = configure();
+	struct amph_share *own, *taken, *other;
+	(void)state;
+
+	begin();
+	assert_int_equal(amph_ready_open(&ready, &config, amph_deadline(100)), 0);
+	assert_int_equal(amph_ready_take(&ready, &taken), 0);
+	assert_int_equal(amph_session_release(&peers.session, &peers.shares[0], 0), 0);
+	assert_int_equal(amph_session_release(&peers.session, &peers.shares[1], 0), 0);
+	settle(&mains, &peers);
+	memset(&buffer, 0, sizeof(buffer));
+	assert_int_equal(buffer_open(&buffer, &peers, "arena:8000", 64, 0), 0);
+	assert_int_equal(buffer_attach(&buffer, &peers, AMPH_DEVICE_READS_WRITES), 0);
+	assert_int_equal(amph_session_offer(&peers.session, &buffer.attachment, 0, 0, &own), 0);
+	settle(&mains, &peers);
+	assert_int_equal(own->state, AMPH_SHARE_ACCEPTED);
+	/* the one that was out, and the slot of which has another buffer now */
+	assert_int_equal(taken->size, 64);
+	assert_int_equal(amph_ready_put(&ready, taken), 0);
+	assert_int_equal(amph_ready_put(&ready, taken), -EINVAL);
+	/* one is left of three */
+	assert_int_equal(amph_ready_take(&ready, &taken), 0);
+	assert_int_equal(taken->size, SIZE);
+	assert_int_equal(amph_ready_take(&ready, &other), -ENOMEM);
+	assert_int_equal(amph_ready_put(&ready, taken), 0);
+	assert_int_equal(amph_session_release(&peers.session, own, 0), 0);
+	settle(&mains, &peers);
+	end();
+}
+
+static int open_in_two(struct amph_provider *from, struct amph_shm *shm, const char *name)
+{
+	(void)from;
+	(void)name;
+	shm->va = arena;
+	shm->segment_count = 2;
+	shm->storage.segments[0] = (struct amph_segment){(uintptr_t)arena, SIZE / 2};
+	shm->storage.segments[1] = (struct amph_segment){(uintptr_t)arena + SIZE, SIZE / 2};
+	return 0;
+}
+
+/* The session is lost with it: what the other side has heard of, it may reach. */
+static void what_was_offered_by_half_is_in_quarantine(void **state)
+{
+	static const struct amph_provider_ops ops = {open_in_two, arena_close};
+	static struct amph_provider pieces = {.name = "pieces", .ops = &ops};
+	struct amph_ready_config config = configure();
+	(void)state;
+
+	begin();
+	pieces.next = NULL;
+	assert_int_equal(amph_memory_add_provider(&mains.memory, &pieces), 0);
+	config.name = "pieces:ready";
+	config.count = 1;
+	config.segments_per_buffer = 2;
+	mains.session.message_max = 152;
+	mains.end.fail = -EPIPE;
+	mains.end.fail_after = 1;
+	assert_int_equal(amph_ready_open(&ready, &config, amph_deadline(100)), -EPIPE);
+	assert_int_equal(mains.session.state, AMPH_SESSION_LOST);
+	assert_int_equal(mains.memory.quarantine_size, SIZE);
+	amph_target_off(&mains.target.target);
+	assert_int_equal(mains.memory.quarantine_size, 0);
+	assert_null(mains.memory.buffers);
+}
+
 static void a_pool_that_can_t_be_leaves_nothing_open(void **state)
 {
 	struct amph_ready_config config = configure();
@@ -209,6 +278,8 @@ int main(void)
 		cmocka_unit_test(buffers_are_taken_used_and_put_back),
 		cmocka_unit_test(a_reader_of_it_keeps_it_out),
 		cmocka_unit_test(what_is_not_of_the_pool_is_refused),
+		cmocka_unit_test(what_the_other_side_releases_leaves_the_pool),
+		cmocka_unit_test(what_was_offered_by_half_is_in_quarantine),
 		cmocka_unit_test(a_pool_that_can_t_be_leaves_nothing_open),
 		cmocka_unit_test(a_lost_session_leaves_the_buffers_in_quarantine),
 	};
