@@ -193,7 +193,8 @@ int amph_queue_receive(struct amph_queue *queue, struct amph_queue_entry *entrie
 /*
  * For event loops: asks the other side for a message on the session's channel when it hands something
  * over, so that the channel's fd becomes readable (epoll, libuv, GLib). Returns 0, and the loop may
- * sleep; -EAGAIN when there is something to take already; -ENOTCONN, -EPERM. After the sleep, call
+ * sleep; -EAGAIN when there is something to take already; -ENOTCONN, -EPERM; -ENOTSUP for a side that
+ * never sleeps (AMPH_QUEUE_SPIN): the other one would not wake it. After the sleep, call
  * amph_queue_disarm(), and amph_session_poll() with a deadline that has passed, which takes the message.
  * Firmware whose main loop sleeps by itself does the same.
  */

@@ -197,6 +197,9 @@ int amph_queue_arm(struct amph_queue *queue)
 		return -EPERM;
 	if (queue->state != AMPH_QUEUE_OPEN)
 		return -ENOTCONN;
+	if (queue->config.spins == AMPH_QUEUE_SPIN)
+		return amph_refuse(&queue->session->why, -ENOTSUP,
+				   "a side that never sleeps is not woken", 0, 0);
 	if (amph_queue_sleep(queue, QUEUE_FOR_SLOT, QUEUE_BY_CHANNEL))
 		return 0;
 	amph_queue_awake(queue);

@@ -97,7 +97,7 @@ static void a_channel_that_is_busy_leaves_the_queue_to_the_next_call(void **stat
 	close_queues();
 }
 
-/* --- a message before a sleep --- */
+/* --- sleeping --- */
 
 static uint32_t knocks, sleeps, sleeps_over_messages;
 
@@ -162,6 +162,15 @@ static void nobody_sleeps_over_a_message(void **state)
 	close_queues();
 }
 
+static void who_never_sleeps_is_not_woken_and_told_so(void **state)
+{
+	(void)state;
+
+	open_queues(4);
+	assert_int_equal(amph_queue_arm(&peer_queue), -ENOTSUP);
+	close_queues();
+}
+
 /* --- the end --- */
 
 static uint8_t at_release[RING_SIZE];
@@ -205,6 +214,7 @@ int main(void)
 		cmocka_unit_test(opening_ends_in_time_however_much_the_other_side_says),
 		cmocka_unit_test(a_channel_that_is_busy_leaves_the_queue_to_the_next_call),
 		cmocka_unit_test(nobody_sleeps_over_a_message),
+		cmocka_unit_test(who_never_sleeps_is_not_woken_and_told_so),
 		cmocka_unit_test(an_importer_that_releases_touches_the_memory_no_more),
 	};
 
