@@ -30,7 +30,8 @@ struct amph_pool_block {
 	uint64_t length;
 	uint32_t before, after; /* neighbours by address */
 	uint32_t previous, next; /* in a free list */
-	uint32_t state;
+	uint16_t state;
+	uint16_t list; /* of a free one: which free list */
 	uint32_t generation; /* counts how often it was freed: in the handles that name it */
 };
 
@@ -44,7 +45,8 @@ struct amph_pool {
 	uint32_t block_max;
 	uint32_t unused; /* list of unused descriptors */
 	uint32_t block_count; /* descriptors in use */
-	uint32_t index_bits; /* of a handle: the descriptor's index; the generation is above */
+	uint16_t index_bits; /* of a handle: the descriptor's index; the generation is above */
+	uint16_t granule_bits; /* log2 of granule */
 	uint32_t fork_generation;
 	const uint32_t *fork_word; /* where this process keeps it, or NULL: ask */
 	uint64_t class_bitmap;

@@ -21,106 +21,104 @@
 
 #define PROBES 8 /* blocks tried one by one before giving up; bounds the time */
 
-static uint32_t highest_bit(uint64_t value)
+/* Puts a block at the head of a free list. */
+static void insert(struct amph_pool *pool, uint32_t index, uint32_t list)
 {
-	return 63 - (uint32_t)__builtin_clzll(value);
-}
+	struct amph_pool_block *block = &pool->blocks[index];
+	uint32_t *head = amph_pool_head(pool, list), next = *head;
 
-struct amph_pool_list amph_pool_list_of(const struct amph_pool *pool, uint64_t length)
-{
-	uint64_t granules = length >> __builtin_ctzll(pool->granule);
-	uint32_t top;
-
-	if (granules < AMPH_POOL_STEPS)
-		return (struct amph_pool_list){.class = 0, .step = (uint32_t)granules};
-	top = highest_bit(granules);
-	return (struct amph_pool_list){
-		.class = top - AMPH_POOL_STEP_BITS + 1,
-		.step = (uint32_t)(granules >> (top - AMPH_POOL_STEP_BITS)) & (AMPH_POOL_STEPS - 1),
-	};
-}
-
-static void insert(struct amph_pool *pool, uint32_t block)
-{
-	struct amph_pool_list list = amph_pool_list_of(pool, pool->blocks[block].length);
-	uint32_t *head = &pool->heads[list.class][list.step];
-
-	pool->blocks[block].state = AMPH_POOL_FREE;
-	pool->blocks[block].previous = AMPH_POOL_NONE;
-	pool->blocks[block].next = *head;
-	if (*head != AMPH_POOL_NONE)
-		pool->blocks[*head].previous = block;
-	*head = block;
-	pool->class_bitmap |= UINT64_C(1) << list.class;
-	pool->step_bitmap[list.class] = (uint8_t)(pool->step_bitmap[list.class] | 1u << list.step);
-}
-
-/* Takes the first block out of a list. */
-static void take_head(struct amph_pool *pool, struct amph_pool_list list)
-{
-	uint32_t next = pool->blocks[pool->heads[list.class][list.step]].next;
-
-	pool->heads[list.class][list.step] = next;
+	block->state = AMPH_POOL_FREE;
+	block->list = (uint16_t)list;
+	block->previous = AMPH_POOL_NONE;
+	block->next = next;
+	*head = index;
 	if (next != AMPH_POOL_NONE) {
-		pool->blocks[next].previous = AMPH_POOL_NONE;
+		pool->blocks[next].previous = index;
 		return;
 	}
-	pool->step_bitmap[list.class] =
-		(uint8_t)(pool->step_bitmap[list.class] & ~(1u << list.step));
-	if (!pool->step_bitmap[list.class])
-		pool->class_bitmap &= ~(UINT64_C(1) << list.class);
+	pool->class_bitmap |= UINT64_C(1) << list / AMPH_POOL_STEPS;
+	pool->step_bitmap[list / AMPH_POOL_STEPS] |= (uint8_t)(1u << list % AMPH_POOL_STEPS);
 }
 
-static void take_out(struct amph_pool *pool, uint32_t block)
+static void take_out(struct amph_pool *pool, const struct amph_pool_block *block)
 {
-	uint32_t previous = pool->blocks[block].previous, next = pool->blocks[block].next;
+	uint32_t previous = block->previous, next = block->next, list = block->list;
 
-	if (previous == AMPH_POOL_NONE) {
-		take_head(pool, amph_pool_list_of(pool, pool->blocks[block].length));
-		return;
-	}
-	pool->blocks[previous].next = next;
 	if (next != AMPH_POOL_NONE)
 		pool->blocks[next].previous = previous;
+	if (previous != AMPH_POOL_NONE) {
+		pool->blocks[previous].next = next;
+		return;
+	}
+	*amph_pool_head(pool, list) = next;
+	if (next != AMPH_POOL_NONE)
+		return;
+	pool->step_bitmap[list / AMPH_POOL_STEPS] &= (uint8_t)~(1u << list % AMPH_POOL_STEPS);
+	if (!pool->step_bitmap[list / AMPH_POOL_STEPS])
+		pool->class_bitmap &= ~(UINT64_C(1) << list / AMPH_POOL_STEPS);
 }
 
-/* Cuts a block in two; the right part gets a descriptor of its own. The caller saw to it that one is. */
-static uint32_t split(struct amph_pool *pool, uint32_t block, uint64_t length)
+/*
+ * Takes block `from` out of its list, and puts block `to`, now of `length` bytes, at the head of its own.
+ * They may be one block. What is left of a large block mostly stays where that was.
+ */
+static void replace(struct amph_pool *pool, uint32_t from, uint32_t to, uint64_t length)
 {
-	struct amph_pool_block *left = &pool->blocks[block];
-	uint32_t index = pool->unused;
-	struct amph_pool_block *right = &pool->blocks[index];
+	const struct amph_pool_block *old = &pool->blocks[from];
+	struct amph_pool_block *block = &pool->blocks[to];
+	uint32_t list = amph_pool_list_of(pool, length);
+
+	block->length = length;
+	if (list != old->list || old->previous != AMPH_POOL_NONE) {
+		take_out(pool, old);
+		insert(pool, to, list);
+		return;
+	}
+	if (to == from)
+		return;
+	block->state = AMPH_POOL_FREE;
+	block->list = (uint16_t)list;
+	block->previous = AMPH_POOL_NONE;
+	block->next = old->next;
+	*amph_pool_head(pool, list) = to;
+	if (block->next != AMPH_POOL_NONE)
+		pool->blocks[block->next].previous = to;
+}
+
+/*
+ * Gives what lies behind the first `length` bytes of a block a descriptor, in no list and without a length.
+ * The caller saw to it that there is one, and sets both lengths.
+ */
+static uint32_t split(struct amph_pool *pool, uint32_t index, uint64_t length)
+{
+	struct amph_pool_block *left = &pool->blocks[index];
+	uint32_t added = pool->unused;
+	struct amph_pool_block *right = &pool->blocks[added];
 
 	pool->unused = right->next;
 	pool->block_count++;
-	*right = (struct amph_pool_block){
-		.offset = left->offset + length,
-		.length = left->length - length,
-		.before = block,
-		.after = left->after,
-		.state = AMPH_POOL_TAKEN,
-		.generation = right->generation,
-	};
-	if (right->after != AMPH_POOL_NONE)
-		pool->blocks[right->after].before = index;
-	left->after = index;
-	left->length = length;
-	return index;
+	right->offset = left->offset + length;
+	right->before = index;
+	right->after = left->after;
+	if (left->after != AMPH_POOL_NONE)
+		pool->blocks[left->after].before = added;
+	left->after = added;
+	return added;
 }
 
-/* Joins a block with the one behind it, which is in no list. */
-static void join(struct amph_pool *pool, uint32_t block)
+/* Drops the descriptor behind a block. It is in no list, and the caller sees to the length. */
+static void join(struct amph_pool *pool, uint32_t index)
 {
-	struct amph_pool_block *left = &pool->blocks[block];
-	uint32_t index = left->after;
-	struct amph_pool_block *right = &pool->blocks[index];
+	struct amph_pool_block *left = &pool->blocks[index];
+	uint32_t dropped = left->after;
+	struct amph_pool_block *right = &pool->blocks[dropped];
 
-	left->length += right->length;
 	left->after = right->after;
 	if (left->after != AMPH_POOL_NONE)
-		pool->blocks[left->after].before = block;
-	*right = (struct amph_pool_block){.next = pool->unused, .generation = right->generation};
-	pool->unused = index;
+		pool->blocks[left->after].before = index;
+	right->state = AMPH_POOL_UNUSED;
+	right->next = pool->unused;
+	pool->unused = dropped;
 	pool->block_count--;
 }
 
@@ -142,7 +140,8 @@ int amph_pool_init_checked(struct amph_pool *pool, uint64_t size, uint64_t granu
 		.block_max = block_max,
 		.unused = AMPH_POOL_NONE,
 		.block_count = 1,
-		.index_bits = block_max > 1 ? highest_bit(block_max - 1) + 1 : 0,
+		.index_bits = (uint16_t)(block_max > 1 ? amph_pool_top(block_max - 1) + 1 : 0),
+		.granule_bits = (uint16_t)__builtin_ctzll(granule),
 		.fork_generation = amph_fork_generation(),
 		.fork_word = amph_fork_word(),
 	};
@@ -155,49 +154,47 @@ int amph_pool_init_checked(struct amph_pool *pool, uint64_t size, uint64_t granu
 	}
 	blocks[0] = (struct amph_pool_block){
 		.length = pool->size, .before = AMPH_POOL_NONE, .after = AMPH_POOL_NONE};
-	insert(pool, 0);
+	insert(pool, 0, amph_pool_list_of(pool, pool->size));
 	return 0;
 }
 
 /* A free block of at least `length` bytes from the first list where every block is, or NONE. */
 static uint32_t search(const struct amph_pool *pool, uint64_t length)
 {
-	struct amph_pool_list list;
-	uint64_t granules = length >> __builtin_ctzll(pool->granule), classes;
-	uint32_t steps;
+	uint64_t granules = length >> pool->granule_bits, classes;
+	uint32_t list, class, steps;
 
-	if (granules >= AMPH_POOL_STEPS)
-		length += (pool->granule << (highest_bit(granules) - AMPH_POOL_STEP_BITS)) -
-			  pool->granule;
-	list = amph_pool_list_of(pool, length);
-	steps = pool->step_bitmap[list.class] & ~0u << list.step;
+	/* up to where the next list begins: blocks of the length's own may be smaller */
+	granules += (UINT64_C(1) << amph_pool_shift(granules)) - 1;
+	list = amph_pool_list_of_granules(granules);
+	class = list / AMPH_POOL_STEPS;
+	steps = pool->step_bitmap[class] & ~0u << list % AMPH_POOL_STEPS;
 	if (!steps) {
-		classes = pool->class_bitmap & ~UINT64_C(0) << (list.class + 1);
+		classes = pool->class_bitmap & ~UINT64_C(1) << class;
 		if (!classes)
 			return AMPH_POOL_NONE;
-		list.class = (uint32_t)__builtin_ctzll(classes);
-		steps = pool->step_bitmap[list.class];
+		class = (uint32_t)__builtin_ctzll(classes);
+		steps = pool->step_bitmap[class];
 	}
-	return pool->heads[list.class][__builtin_ctz(steps)];
+	return pool->heads[class][__builtin_ctz(steps)];
 }
 
-static uint64_t round_up(uint64_t value, uint64_t unit)
+/* What an aligned range leaves free before it in this block. */
+static uint64_t front_of(const struct amph_pool_block *block, uint64_t alignment)
 {
-	return (value + unit - 1) & ~(unit - 1);
+	return -block->offset & (alignment - 1);
 }
 
-/* Does an aligned range of `length` bytes lie in this block? */
+/* Does an aligned range of `length` bytes lie in this block? Neither it nor the front is above INT64_MAX. */
 static bool fits(const struct amph_pool_block *block, uint64_t length, uint64_t alignment)
 {
-	uint64_t front = round_up(block->offset, alignment) - block->offset;
-
-	return front <= block->length && length <= block->length - front;
+	return front_of(block, alignment) + length <= block->length;
 }
 
 /*
- * own: the first of the length's own list, where the last block freed may just fit: equal sizes come and go.
- * Then a block that fits wherever it starts. Where there is none, rounding up may have missed one:
- * a few more of the length's own list, and the best of the lists above.
+ * own: the first of the length's own list, where nothing fits at once.
+ * Takes a block that fits wherever it starts. Where there is none, rounding up may have missed one:
+ * the best of the lists above, and a few more of the length's own list.
  */
 static uint32_t find(const struct amph_pool *pool, uint32_t own, uint64_t length,
 		     uint64_t alignment)
@@ -205,13 +202,12 @@ static uint32_t find(const struct amph_pool *pool, uint32_t own, uint64_t length
 	uint64_t slack = alignment - pool->granule;
 	uint32_t block = AMPH_POOL_NONE;
 
-	if (own != AMPH_POOL_NONE && fits(&pool->blocks[own], length, alignment))
-		return own;
 	if (slack <= pool->size - length)
 		block = search(pool, length + slack);
 	if (block != AMPH_POOL_NONE)
 		return block;
-	block = search(pool, length);
+	if (slack)
+		block = search(pool, length);
 	if (block != AMPH_POOL_NONE && fits(&pool->blocks[block], length, alignment))
 		return block;
 	for (uint32_t i = 1; i < PROBES && own != AMPH_POOL_NONE; i++) {
@@ -229,33 +225,39 @@ static uint32_t handle_of(const struct amph_pool *pool, uint32_t index)
 }
 
 /* Takes an aligned range of `length` bytes out of a free block that has it. Returns 0, or -ENOSPC. */
-static int cut_out(struct amph_pool *pool, uint32_t index, uint64_t length, uint64_t alignment,
-		   uint32_t *taken)
+static int cut_out(struct amph_pool *pool, uint32_t *index, uint64_t length, uint64_t alignment)
 {
-	uint64_t front =
-		round_up(pool->blocks[index].offset, alignment) - pool->blocks[index].offset;
-	uint32_t needed =
-		(front ? 1u : 0u) + (pool->blocks[index].length - front != length ? 1u : 0u);
+	uint32_t left = *index, middle = left;
+	struct amph_pool_block *block = &pool->blocks[left];
+	uint64_t front = front_of(block, alignment), rest = block->length - front - length;
 
-	if (needed > pool->block_max - pool->block_count)
-		return -ENOSPC;
-	take_out(pool, index);
-	if (front) {
-		uint32_t left = index;
-
-		index = split(pool, left, front);
-		insert(pool, left);
+	/* in a steady exchange the last one freed is just what is asked for again */
+	if (!(front | rest)) {
+		take_out(pool, block);
+		return 0;
 	}
-	if (pool->blocks[index].length != length)
-		insert(pool, split(pool, index, length));
-	*taken = index;
+	if ((front && rest ? 2u : 1u) > pool->block_max - pool->block_count)
+		return -ENOSPC;
+	if (front) {
+		middle = split(pool, left, front);
+		replace(pool, left, left, front);
+		if (rest) {
+			uint32_t right = split(pool, middle, length);
+
+			pool->blocks[right].length = rest;
+			insert(pool, right, amph_pool_list_of(pool, rest));
+		}
+	} else {
+		replace(pool, left, split(pool, left, length), rest);
+	}
+	pool->blocks[middle].length = length;
+	*index = middle;
 	return 0;
 }
 
 int amph_pool_allocate(struct amph_pool *pool, uint64_t size, uint64_t alignment, uint64_t *offset,
 		       uint32_t *block)
 {
-	struct amph_pool_list list;
 	uint64_t length;
 	uint32_t index;
 	int error;
@@ -268,26 +270,51 @@ int amph_pool_allocate(struct amph_pool *pool, uint64_t size, uint64_t alignment
 		return -ENOMEM;
 	if (alignment < pool->granule)
 		alignment = pool->granule;
-	length = round_up(size, pool->granule);
-	list = amph_pool_list_of(pool, length);
-	index = pool->heads[list.class][list.step];
-	/* in a steady exchange the last one freed is just what is asked for again */
-	if (index != AMPH_POOL_NONE && pool->blocks[index].length == length &&
-	    !(pool->blocks[index].offset & (alignment - 1))) {
-		take_head(pool, list);
-	} else {
+	length = (size + pool->granule - 1) & -pool->granule;
+	index = *amph_pool_head(pool, amph_pool_list_of(pool, length));
+	if (index == AMPH_POOL_NONE || !fits(&pool->blocks[index], length, alignment)) {
 		index = find(pool, index, length, alignment);
 		if (index == AMPH_POOL_NONE)
 			return -ENOMEM;
-		error = cut_out(pool, index, length, alignment, &index);
-		if (error)
-			return error;
 	}
+	error = cut_out(pool, &index, length, alignment);
+	if (error)
+		return error;
 	pool->blocks[index].state = AMPH_POOL_TAKEN;
 	pool->used += length;
 	*offset = pool->blocks[index].offset;
 	*block = handle_of(pool, index);
 	return 0;
+}
+
+static bool is_free(const struct amph_pool *pool, uint32_t index)
+{
+	return index != AMPH_POOL_NONE && pool->blocks[index].state == AMPH_POOL_FREE;
+}
+
+/* Puts a block that is taken no longer among the free ones, joined with its free neighbours. */
+static void release(struct amph_pool *pool, uint32_t index)
+{
+	const struct amph_pool_block *block = &pool->blocks[index];
+	uint32_t before = block->before, after = block->after;
+	uint64_t length = block->length;
+
+	if (!is_free(pool, before)) {
+		if (!is_free(pool, after)) {
+			insert(pool, index, amph_pool_list_of(pool, length));
+			return;
+		}
+		replace(pool, after, index, length + pool->blocks[after].length);
+		join(pool, index);
+		return;
+	}
+	if (is_free(pool, after)) {
+		length += pool->blocks[after].length;
+		take_out(pool, &pool->blocks[after]);
+		join(pool, index);
+	}
+	replace(pool, before, before, length + pool->blocks[before].length);
+	join(pool, before);
 }
 
 int amph_pool_free(struct amph_pool *pool, uint32_t block)
@@ -303,16 +330,6 @@ int amph_pool_free(struct amph_pool *pool, uint32_t block)
 	freed = &pool->blocks[index];
 	freed->generation++;
 	pool->used -= freed->length;
-	if (freed->after != AMPH_POOL_NONE && pool->blocks[freed->after].state == AMPH_POOL_FREE) {
-		take_out(pool, freed->after);
-		join(pool, index);
-	}
-	if (freed->before != AMPH_POOL_NONE &&
-	    pool->blocks[freed->before].state == AMPH_POOL_FREE) {
-		index = freed->before;
-		take_out(pool, index);
-		join(pool, index);
-	}
-	insert(pool, index);
+	release(pool, index);
 	return 0;
 }

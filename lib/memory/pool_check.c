@@ -45,22 +45,19 @@ static int check_blocks(const struct amph_pool *pool, uint32_t *free_blocks, str
 	return 0;
 }
 
-static int check_list(const struct amph_pool *pool, struct amph_pool_list list, uint32_t *left,
+static int check_list(const struct amph_pool *pool, uint32_t class, uint32_t step, uint32_t *left,
 		      struct amph_why *why)
 {
-	uint32_t previous = AMPH_POOL_NONE;
+	uint32_t previous = AMPH_POOL_NONE, list = class * AMPH_POOL_STEPS + step;
 
-	for (uint32_t i = pool->heads[list.class][list.step]; i != AMPH_POOL_NONE;
+	for (uint32_t i = pool->heads[class][step]; i != AMPH_POOL_NONE;
 	     i = pool->blocks[i].next) {
-		struct amph_pool_list right;
-
 		if (i >= pool->block_max || pool->blocks[i].state != AMPH_POOL_FREE || !*left)
 			return amph_refuse(why, -EFAULT, "a free list holds what is not free", i,
 					   pool->block_max);
 		(*left)--;
-		right = amph_pool_list_of(pool, pool->blocks[i].length);
-		if (right.class != list.class || right.step != list.step ||
-		    pool->blocks[i].previous != previous)
+		if (amph_pool_list_of(pool, pool->blocks[i].length) != list ||
+		    pool->blocks[i].list != list || pool->blocks[i].previous != previous)
 			return amph_refuse(why, -EFAULT, "a block is in the wrong free list", i,
 					   pool->blocks[i].length);
 		previous = i;
@@ -72,13 +69,12 @@ static int check_lists(const struct amph_pool *pool, uint32_t free_blocks, struc
 {
 	for (uint32_t class = 0; class < AMPH_POOL_CLASSES; class ++) {
 		for (uint32_t step = 0; step < AMPH_POOL_STEPS; step++) {
-			struct amph_pool_list list = {.class = class, .step = step};
 			bool filled = pool->heads[class][step] != AMPH_POOL_NONE;
 
 			if (filled != ((pool->step_bitmap[class] >> step & 1) != 0))
 				return amph_refuse(why, -EFAULT, "a step's bit is wrong", class,
 						   step);
-			if (check_list(pool, list, &free_blocks, why))
+			if (check_list(pool, class, step, &free_blocks, why))
 				return -EFAULT;
 		}
 		if ((pool->step_bitmap[class] != 0) != ((pool->class_bitmap >> class & 1) != 0))

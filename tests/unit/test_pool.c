@@ -384,11 +384,12 @@ static void check_finds_every_kind_of_damage(void **state)
 	DAMAGE(f.blocks[b].state = 1);
 	DAMAGE(f.blocks[b].state = 7);
 	DAMAGE(f.blocks[a].state = 2);
+	DAMAGE(f.blocks[a].list++);
 	DAMAGE(f.blocks[a].next = a);
 	DAMAGE(f.blocks[a].previous = b);
 	DAMAGE(f.blocks[15].next = 14);
 #undef DAMAGE
-	assert_int_equal(found, 35);
+	assert_int_equal(found, 36);
 	assert_int_equal(amph_pool_check(&f.pool, NULL), 0);
 	unmake(&f);
 }
