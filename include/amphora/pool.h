@@ -18,8 +18,9 @@
 extern "C" {
 #endif
 
-#define AMPH_POOL_CLASSES 64 /* first-level classes, by power of two */
-#define AMPH_POOL_STEPS	  8 /* second-level steps inside a class */
+#define AMPH_POOL_STEPS 8 /* free lists for each power of two of a block's size */
+#define AMPH_POOL_LISTS 512 /* free lists */
+#define AMPH_POOL_WORDS (AMPH_POOL_LISTS / 32) /* of a bitmap of the lists */
 
 /*
  * One block, free or taken; the caller's array: for n blocks taken at once 2 * n + 1, since a free
@@ -49,9 +50,9 @@ struct amph_pool {
 	uint16_t granule_bits; /* log2 of granule */
 	uint32_t fork_generation;
 	const uint32_t *fork_word; /* where this process keeps it, or NULL: ask */
-	uint64_t class_bitmap;
-	uint8_t step_bitmap[AMPH_POOL_CLASSES];
-	uint32_t heads[AMPH_POOL_CLASSES][AMPH_POOL_STEPS];
+	uint32_t word_bitmap; /* the words of list_bitmap that are not 0 */
+	uint32_t list_bitmap[AMPH_POOL_WORDS]; /* the lists that are not empty */
+	uint32_t heads[AMPH_POOL_LISTS];
 };
 
 /*

@@ -4,9 +4,9 @@
  * Memory layer; freestanding. Knows offsets only: all bookkeeping is in the caller's private array,
  * so nobody who can write the memory can harm it. Providers hand the ranges out as buffers.
  *
- * Sizes are counted in granules. Below AMPH_POOL_STEPS granules each size has a list of its own;
- * above, each power of two is divided into AMPH_POOL_STEPS lists. Two bitmaps find the first list
- * that holds a block which is large enough for sure.
+ * Sizes are counted in granules. Below 2 * AMPH_POOL_STEPS granules each size has a list of its
+ * own; above, each power of two is divided into AMPH_POOL_STEPS lists. A bitmap of the lists and one of
+ * its words find the first list that holds a block which is large enough for sure.
  *
  * Descriptor 0 is the block at offset 0 for life: splits keep the left part in the old descriptor,
  * merges keep the left block's.
@@ -25,7 +25,7 @@
 static void insert(struct amph_pool *pool, uint32_t index, uint32_t list)
 {
 	struct amph_pool_block *block = &pool->blocks[index];
-	uint32_t *head = amph_pool_head(pool, list), next = *head;
+	uint32_t *head = &pool->heads[list], next = *head;
 
 	block->state = AMPH_POOL_FREE;
 	block->list = (uint16_t)list;
@@ -36,8 +36,8 @@ static void insert(struct amph_pool *pool, uint32_t index, uint32_t list)
 		pool->blocks[next].previous = index;
 		return;
 	}
-	pool->class_bitmap |= UINT64_C(1) << list / AMPH_POOL_STEPS;
-	pool->step_bitmap[list / AMPH_POOL_STEPS] |= (uint8_t)(1u << list % AMPH_POOL_STEPS);
+	pool->word_bitmap |= UINT32_C(1) << list / 32;
+	pool->list_bitmap[list / 32] |= UINT32_C(1) << list % 32;
 }
 
 static void take_out(struct amph_pool *pool, const struct amph_pool_block *block)
@@ -50,12 +50,12 @@ static void take_out(struct amph_pool *pool, const struct amph_pool_block *block
 		pool->blocks[previous].next = next;
 		return;
 	}
-	*amph_pool_head(pool, list) = next;
+	pool->heads[list] = next;
 	if (next != AMPH_POOL_NONE)
 		return;
-	pool->step_bitmap[list / AMPH_POOL_STEPS] &= (uint8_t)~(1u << list % AMPH_POOL_STEPS);
-	if (!pool->step_bitmap[list / AMPH_POOL_STEPS])
-		pool->class_bitmap &= ~(UINT64_C(1) << list / AMPH_POOL_STEPS);
+	pool->list_bitmap[list / 32] &= ~(UINT32_C(1) << list % 32);
+	if (!pool->list_bitmap[list / 32])
+		pool->word_bitmap &= ~(UINT32_C(1) << list / 32);
 }
 
 /*
@@ -80,7 +80,7 @@ static void replace(struct amph_pool *pool, uint32_t from, uint32_t to, uint64_t
 	block->list = (uint16_t)list;
 	block->previous = AMPH_POOL_NONE;
 	block->next = old->next;
-	*amph_pool_head(pool, list) = to;
+	pool->heads[list] = to;
 	if (block->next != AMPH_POOL_NONE)
 		pool->blocks[block->next].previous = to;
 }
@@ -145,9 +145,8 @@ int amph_pool_init_checked(struct amph_pool *pool, uint64_t size, uint64_t granu
 		.fork_generation = amph_fork_generation(),
 		.fork_word = amph_fork_word(),
 	};
-	for (uint32_t i = 0; i < AMPH_POOL_CLASSES; i++)
-		for (uint32_t k = 0; k < AMPH_POOL_STEPS; k++)
-			pool->heads[i][k] = AMPH_POOL_NONE;
+	for (uint32_t i = 0; i < AMPH_POOL_LISTS; i++)
+		pool->heads[i] = AMPH_POOL_NONE;
 	for (uint32_t i = block_max; i-- > 1;) {
 		blocks[i] = (struct amph_pool_block){.next = pool->unused};
 		pool->unused = i;
@@ -161,22 +160,18 @@ int amph_pool_init_checked(struct amph_pool *pool, uint64_t size, uint64_t granu
 /* A free block of at least `length` bytes from the first list where every block is, or NONE. */
 static uint32_t search(const struct amph_pool *pool, uint64_t length)
 {
-	uint64_t granules = length >> pool->granule_bits, classes;
-	uint32_t list, class, steps;
+	uint32_t list = amph_pool_list_above(length >> pool->granule_bits), word = list / 32;
+	uint32_t lists = pool->list_bitmap[word] & ~UINT32_C(0) << list % 32;
 
-	/* up to where the next list begins: blocks of the length's own may be smaller */
-	granules += (UINT64_C(1) << amph_pool_shift(granules)) - 1;
-	list = amph_pool_list_of_granules(granules);
-	class = list / AMPH_POOL_STEPS;
-	steps = pool->step_bitmap[class] & ~0u << list % AMPH_POOL_STEPS;
-	if (!steps) {
-		classes = pool->class_bitmap & ~UINT64_C(1) << class;
-		if (!classes)
+	if (!lists) {
+		uint32_t words = pool->word_bitmap & ~UINT32_C(1) << word;
+
+		if (!words)
 			return AMPH_POOL_NONE;
-		class = (uint32_t)__builtin_ctzll(classes);
-		steps = pool->step_bitmap[class];
+		word = (uint32_t)__builtin_ctz(words);
+		lists = pool->list_bitmap[word];
 	}
-	return pool->heads[class][__builtin_ctz(steps)];
+	return pool->heads[word * 32 + (uint32_t)__builtin_ctz(lists)];
 }
 
 /* What an aligned range leaves free before it in this block. */
@@ -271,7 +266,7 @@ int amph_pool_allocate(struct amph_pool *pool, uint64_t size, uint64_t alignment
 	if (alignment < pool->granule)
 		alignment = pool->granule;
 	length = (size + pool->granule - 1) & -pool->granule;
-	index = *amph_pool_head(pool, amph_pool_list_of(pool, length));
+	index = pool->heads[amph_pool_list_of(pool, length)];
 	if (index == AMPH_POOL_NONE || !fits(&pool->blocks[index], length, alignment)) {
 		index = find(pool, index, length, alignment);
 		if (index == AMPH_POOL_NONE)

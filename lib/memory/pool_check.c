@@ -45,12 +45,12 @@ static int check_blocks(const struct amph_pool *pool, uint32_t *free_blocks, str
 	return 0;
 }
 
-static int check_list(const struct amph_pool *pool, uint32_t class, uint32_t step, uint32_t *left,
+static int check_list(const struct amph_pool *pool, uint32_t list, uint32_t *left,
 		      struct amph_why *why)
 {
-	uint32_t previous = AMPH_POOL_NONE, list = class * AMPH_POOL_STEPS + step;
+	uint32_t previous = AMPH_POOL_NONE;
 
-	for (uint32_t i = pool->heads[class][step]; i != AMPH_POOL_NONE;
+	for (uint32_t i = pool->heads[list]; i != AMPH_POOL_NONE;
 	     i = pool->blocks[i].next) {
 		if (i >= pool->block_max || pool->blocks[i].state != AMPH_POOL_FREE || !*left)
 			return amph_refuse(why, -EFAULT, "a free list holds what is not free", i,
@@ -67,19 +67,17 @@ static int check_list(const struct amph_pool *pool, uint32_t class, uint32_t ste
 
 static int check_lists(const struct amph_pool *pool, uint32_t free_blocks, struct amph_why *why)
 {
-	for (uint32_t class = 0; class < AMPH_POOL_CLASSES; class ++) {
-		for (uint32_t step = 0; step < AMPH_POOL_STEPS; step++) {
-			bool filled = pool->heads[class][step] != AMPH_POOL_NONE;
+	for (uint32_t list = 0; list < AMPH_POOL_LISTS; list++) {
+		bool filled = pool->heads[list] != AMPH_POOL_NONE;
 
-			if (filled != ((pool->step_bitmap[class] >> step & 1) != 0))
-				return amph_refuse(why, -EFAULT, "a step's bit is wrong", class,
-						   step);
-			if (check_list(pool, class, step, &free_blocks, why))
-				return -EFAULT;
-		}
-		if ((pool->step_bitmap[class] != 0) != ((pool->class_bitmap >> class & 1) != 0))
-			return amph_refuse(why, -EFAULT, "a class's bit is wrong", class, 0);
+		if (filled != ((pool->list_bitmap[list / 32] >> list % 32 & 1) != 0))
+			return amph_refuse(why, -EFAULT, "a list's bit is wrong", list, 0);
+		if (check_list(pool, list, &free_blocks, why))
+			return -EFAULT;
 	}
+	for (uint32_t word = 0; word < AMPH_POOL_WORDS; word++)
+		if ((pool->list_bitmap[word] != 0) != ((pool->word_bitmap >> word & 1) != 0))
+			return amph_refuse(why, -EFAULT, "a word's bit is wrong", word, 0);
 	if (free_blocks)
 		return amph_refuse(why, -EFAULT, "free blocks are in no list", free_blocks, 0);
 	return 0;

@@ -33,8 +33,9 @@ static inline uint32_t amph_pool_shift(uint64_t granules)
 }
 
 /*
- * The free list that blocks of so many granules are in: class * AMPH_POOL_STEPS + step. Class 0 holds
- * sizes below AMPH_POOL_STEPS; above, the size's top bit carries into the class, so nothing branches.
+ * The free list that blocks of so many granules are in: one for each size below
+ * 2 * AMPH_POOL_STEPS, then AMPH_POOL_STEPS for each power of two. Without a branch: the size's top bit
+ * counts as the first AMPH_POOL_STEPS.
  */
 static inline uint32_t amph_pool_list_of_granules(uint64_t granules)
 {
@@ -43,14 +44,21 @@ static inline uint32_t amph_pool_list_of_granules(uint64_t granules)
 	return shift * AMPH_POOL_STEPS + (uint32_t)(granules >> shift);
 }
 
+/*
+ * The first list all of whose blocks have so many granules at least: rounded up to where a list
+ * begins, also across a power of two, where the carry leads to the next one's first list.
+ */
+static inline uint32_t amph_pool_list_above(uint64_t granules)
+{
+	uint32_t shift = amph_pool_shift(granules);
+
+	return shift * AMPH_POOL_STEPS +
+	       (uint32_t)((granules + (UINT64_C(1) << shift) - 1) >> shift);
+}
+
 static inline uint32_t amph_pool_list_of(const struct amph_pool *pool, uint64_t length)
 {
 	return amph_pool_list_of_granules(length >> pool->granule_bits);
-}
-
-static inline uint32_t *amph_pool_head(struct amph_pool *pool, uint32_t list)
-{
-	return &pool->heads[list / AMPH_POOL_STEPS][list % AMPH_POOL_STEPS];
 }
 
 #endif
