@@ -21,8 +21,15 @@
 
 #define PROBES 8 /* blocks tried one by one before giving up; bounds the time */
 
+/* The steps that allocate and free are made of: copied into them, unless built for size. */
+#ifdef __OPTIMIZE_SIZE__
+#define HOT inline
+#else
+#define HOT inline __attribute__((always_inline))
+#endif
+
 /* Puts a block at the head of a free list. */
-static void insert(struct amph_pool *pool, uint32_t index, uint32_t list)
+static HOT void insert(struct amph_pool *pool, uint32_t index, uint32_t list)
 {
 	struct amph_pool_block *block = &pool->blocks[index];
 	uint32_t *head = &pool->heads[list], next = *head;
@@ -40,7 +47,7 @@ static void insert(struct amph_pool *pool, uint32_t index, uint32_t list)
 	pool->list_bitmap[list / 32] |= UINT32_C(1) << list % 32;
 }
 
-static void take_out(struct amph_pool *pool, const struct amph_pool_block *block)
+static HOT void take_out(struct amph_pool *pool, const struct amph_pool_block *block)
 {
 	uint32_t previous = block->previous, next = block->next, list = block->list;
 
@@ -62,7 +69,7 @@ static void take_out(struct amph_pool *pool, const struct amph_pool_block *block
  * Takes block `from` out of its list, and puts block `to`, now of `length` bytes, at the head of its own.
  * They may be one block. What is left of a large block mostly stays where that was.
  */
-static void replace(struct amph_pool *pool, uint32_t from, uint32_t to, uint64_t length)
+static HOT void replace(struct amph_pool *pool, uint32_t from, uint32_t to, uint64_t length)
 {
 	const struct amph_pool_block *old = &pool->blocks[from];
 	struct amph_pool_block *block = &pool->blocks[to];
@@ -89,7 +96,7 @@ static void replace(struct amph_pool *pool, uint32_t from, uint32_t to, uint64_t
  * Gives what lies behind the first `length` bytes of a block a descriptor, in no list and without a length.
  * The caller saw to it that there is one, and sets both lengths.
  */
-static uint32_t split(struct amph_pool *pool, uint32_t index, uint64_t length)
+static HOT uint32_t split(struct amph_pool *pool, uint32_t index, uint64_t length)
 {
 	struct amph_pool_block *left = &pool->blocks[index];
 	uint32_t added = pool->unused;
@@ -107,7 +114,7 @@ static uint32_t split(struct amph_pool *pool, uint32_t index, uint64_t length)
 }
 
 /* Drops the descriptor behind a block. It is in no list, and the caller sees to the length. */
-static void join(struct amph_pool *pool, uint32_t index)
+static HOT void join(struct amph_pool *pool, uint32_t index)
 {
 	struct amph_pool_block *left = &pool->blocks[index];
 	uint32_t dropped = left->after;
@@ -158,7 +165,7 @@ int amph_pool_init_checked(struct amph_pool *pool, uint64_t size, uint64_t granu
 }
 
 /* A free block of at least `length` bytes from the first list where every block is, or NONE. */
-static uint32_t search(const struct amph_pool *pool, uint64_t length)
+static HOT uint32_t search(const struct amph_pool *pool, uint64_t length)
 {
 	uint32_t list = amph_pool_list_above(length >> pool->granule_bits), word = list / 32;
 	uint32_t lists = pool->list_bitmap[word] & ~UINT32_C(0) << list % 32;

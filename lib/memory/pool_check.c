@@ -50,8 +50,7 @@ static int check_list(const struct amph_pool *pool, uint32_t list, uint32_t *lef
 {
 	uint32_t previous = AMPH_POOL_NONE;
 
-	for (uint32_t i = pool->heads[list]; i != AMPH_POOL_NONE;
-	     i = pool->blocks[i].next) {
+	for (uint32_t i = pool->heads[list]; i != AMPH_POOL_NONE; i = pool->blocks[i].next) {
 		if (i >= pool->block_max || pool->blocks[i].state != AMPH_POOL_FREE || !*left)
 			return amph_refuse(why, -EFAULT, "a free list holds what is not free", i,
 					   pool->block_max);

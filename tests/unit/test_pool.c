@@ -363,8 +363,7 @@ static void check_finds_every_kind_of_damage(void **state)
 	DAMAGE(f.pool.list_bitmap[0] = 0xff);
 	DAMAGE(f.pool.heads[1] = 99);
 	DAMAGE(f.pool.heads[1] = 16);
-	DAMAGE(f.pool.heads[1] = UINT32_MAX; f.pool.list_bitmap[0] = 0;
-	       f.pool.word_bitmap &= ~1u);
+	DAMAGE(f.pool.heads[1] = UINT32_MAX; f.pool.list_bitmap[0] = 0; f.pool.word_bitmap &= ~1u);
 	DAMAGE(f.pool.heads[1] = b);
 	DAMAGE(f.pool.heads[1] = AMPH_POOL_LISTS);
 	DAMAGE(f.pool.unused = b);
