@@ -181,11 +181,10 @@ int amph_session_offer(struct amph_session *session, struct amph_attachment *att
 	slot->va = attachment->shm->va;
 	error = send_offer(session, slot, deadline);
 	if (error) {
-		if (session->state == AMPH_SESSION_OPEN) {
+		if (session->state == AMPH_SESSION_OPEN)
 			amph_session_free_share(session, slot);
-			if (request)
-				settle(session, request, size, false);
-		}
+		if (request)
+			settle(session, request, size, false);
 		return error;
 	}
 	if (request) {

@@ -453,6 +453,31 @@ static void half_of_a_long_offer_ends_the_session(void **state)
 	assert_int_equal(live_shares(&mains), 0);
 }
 
+static void half_of_an_answer_to_a_request_counts_no_bytes_of_the_quota(void **state)
+{
+	const struct amph_session_request request = {.size = 64, .direction = AMPH_DEVICE_READS};
+	struct amph_share *share;
+	struct amph_segment segments[40];
+	uint32_t id;
+	(void)state;
+
+	open_pair();
+	open_buffer(AMPH_DEVICE_READS_WRITES);
+	for (uint32_t i = 0; i < 40; i++)
+		segments[i] = (struct amph_segment){ARENA_DA + i * 256, 64};
+	buffer.attachment.segments = segments;
+	buffer.attachment.segment_count = 40;
+	assert_int_equal(amph_session_request(&peers.session, &request, 0, &id), 0);
+	settle(&mains, &peers);
+	assert_int_equal(mains.session.granted_size, 64);
+	mains.end.fail = -ETIMEDOUT;
+	mains.end.fail_after = 1;
+	assert_int_equal(amph_session_offer(&mains.session, &buffer.attachment, id, 0, &share),
+			 -ETIMEDOUT);
+	assert_int_equal(mains.session.state, AMPH_SESSION_LOST);
+	assert_int_equal(mains.session.granted_size, 64);
+}
+
 static void a_long_segment_list_goes_over_several_messages(void **state)
 {
 	struct amph_share *share;
@@ -861,6 +886,7 @@ int main(void)
 		cmocka_unit_test(an_offer_that_cannot_be_sent_leaves_no_slot),
 		cmocka_unit_test(an_answer_that_cannot_be_sent_ends_the_session),
 		cmocka_unit_test(half_of_a_long_offer_ends_the_session),
+		cmocka_unit_test(half_of_an_answer_to_a_request_counts_no_bytes_of_the_quota),
 		cmocka_unit_test(a_long_segment_list_goes_over_several_messages),
 		cmocka_unit_test(a_broken_channel_ends_the_session),
 		cmocka_unit_test(silence_ends_the_session_and_heartbeats_prevent_it),
