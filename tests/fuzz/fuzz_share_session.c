@@ -5,11 +5,13 @@
  * Test code. After every step the ownership model must hold, no callback may ever name bytes outside
  * a buffer or that this side does not own, and at the end nothing is left behind.
  *
- * The honest side is home of buffers and importer at once, main or peer by the first byte.
+ * The honest side is home of buffers and importer at once, main or peer by the first byte, and may have
+ * a queue, to which the other side lies as well.
  */
 #include <stdlib.h>
 #include <string.h>
 
+#include "queue/ring.h"
 #include "share/internal.h"
 #include "share/loopback.h"
 
@@ -29,6 +31,8 @@ static struct loopback liar; /* its end of the channel */
 static struct buffer buffers[BUFFERS];
 static uint32_t liar_sent;
 static uint64_t liar_epoch;
+static bool queued; /* both sides know queues, and the honest one uses them */
+static struct amph_queue queue;
 static int depth;
 static struct amph_provider pieces;
 static struct amph_segment piece_segments[3][PIECES]; /* its own, and as two targets see them */
@@ -279,6 +283,58 @@ static void fill_segments(struct script *script, struct wire_segment *segments, 
 	}
 }
 
+/* The whole of some share as a queue, mostly; else as it is. */
+static void fill_set_up(struct script *script, struct wire_handoff *handoff)
+{
+	uint8_t what = next(script);
+	const struct amph_share *share = &honest.shares[what % SIDE_SHARES];
+
+	handoff->cookie = (uint64_t)(what & 0x40 ? next(script) : 64) << 32 | 1u << what / 8 % 4;
+	if (what & 0x80)
+		return;
+	handoff->handle = share->handle;
+	handoff->generation = share->generation;
+	handoff->offset = 0;
+	handoff->length = share->size;
+	handoff->direction = share->direction;
+}
+
+/* What the other side writes into the memory of the queue, or into what may become it. */
+static void lie_queue(struct script *script)
+{
+	uint8_t what = next(script), value = next(script);
+	const struct amph_share *share = &honest.shares[value % SIDE_SHARES];
+	struct queue_slot *slot;
+
+	if (queue.state != AMPH_QUEUE_OPEN || !honest.session.path) {
+		/* it is ready, in either's line */
+		for (uint32_t line = 2; share->va && share->size >= 512 && line < 4; line++)
+			((uint32_t *)share->va)[line * 16 + 1] = what / 4 % 8;
+		return;
+	}
+	switch (what % 4) {
+	case 0:
+		*queue_consumed(queue.peer_line) = queue.produced - value % 4;
+		break;
+	case 1:
+		queue_sleeper(&queue, queue.peer_line)->waiting = value;
+		break;
+	default:
+		slot = queue_slot(&queue, queue.in, queue.consumed);
+		*slot = (struct queue_slot){
+			.kind = share->home ? QUEUE_RETURN : QUEUE_GIVE,
+			.handle = share->handle,
+			.generation = share->generation,
+			.offset = next_number(script),
+			.length = next_number(script),
+		};
+		if (what >= 0xe0)
+			slot->kind = value;
+		slot->sequence = queue.consumed + 1 + (what / 4 % 8 == 7);
+		break;
+	}
+}
+
 static uint32_t fill_body(struct script *script, struct wire_message *message, uint32_t type)
 {
 	uint32_t count = 0;
@@ -287,6 +343,8 @@ static uint32_t fill_body(struct script *script, struct wire_message *message, u
 	case WIRE_HELLO:
 	case WIRE_WELCOME:
 		message->body.hello = (struct wire_hello){1, 1, 0, 1, 0, 496, 0};
+		if (queued)
+			message->body.hello.version_min = message->body.hello.version_max = 2;
 		switch (next(script)) {
 		case 255:
 			message->body.hello.version_min = message->body.hello.version_max =
@@ -329,7 +387,7 @@ static uint32_t fill_body(struct script *script, struct wire_message *message, u
 		offer->flags = next(script) & 0xf;
 		offer->direction = next(script) % 8 ? 3 : next(script) % 5;
 		offer->granule = 1u << next(script) % 8;
-		offer->method = next(script) % 16 == 15;
+		offer->method = next(script) % (queued ? 2 : 16) == (queued ? 1 : 15);
 		more = next(script);
 		offer->segment_count = count + (more >= 248 ? SIDE_SEGMENTS : more % 8);
 		offer->request = next(script) % 16;
@@ -364,7 +422,9 @@ static uint32_t fill_body(struct script *script, struct wire_message *message, u
 		handoff->length = next_number(script);
 		handoff->direction = next(script) % 8 ? 3 : next(script) % 5;
 		if (type == WIRE_GIVE)
-			handoff->flags = next(script) & 1;
+			handoff->flags = next(script) & (queued ? 3 : 1);
+		if (handoff->flags & WIRE_HANDOFF_QUEUE)
+			fill_set_up(script, handoff);
 		break;
 	}
 	case WIRE_REQUEST:
@@ -550,7 +610,8 @@ static void act_bad_offer(struct script *script)
 		attachment.shm = NULL;
 		break;
 	case 1:
-		attachment.method = AMPH_SYNC_QUEUE;
+		attachment.method =
+			(enum amph_sync_method)(AMPH_SYNC_QUEUE + (honest.session.version > 1));
 		break;
 	default:
 		attachment.target = NULL;
@@ -558,6 +619,23 @@ static void act_bad_offer(struct script *script)
 	}
 	error = amph_session_offer(&honest.session, &attachment, 0, 0, &made);
 	REQUIRE(error && !made);
+}
+
+/* The queue is opened, expected, asked or written to. */
+static void act_queue(struct script *script)
+{
+	const struct amph_queue_config way = {.spins = AMPH_QUEUE_SPIN};
+	uint8_t what = next(script);
+
+	if (what & 1)
+		lie_queue(script);
+	else if (honest.session.state != AMPH_SESSION_OPEN)
+		return;
+	else if (what & 2)
+		amph_queue_expect(&queue, &honest.session, &way);
+	else
+		amph_queue_open(&queue, &honest.session, &honest.shares[what / 4 % SIDE_SHARES],
+				1u << what / 16 % 4, &way, 0);
 }
 
 /* Configurations that must be refused, and one that must not. */
@@ -665,7 +743,9 @@ static void open_pieces(struct buffer *buffer)
 static void open_whole(struct buffer *buffer, const char *name)
 {
 	REQUIRE(!buffer_open(buffer, &honest, name, 4096, 0));
-	REQUIRE(!buffer_attach(buffer, &honest, AMPH_DEVICE_READS_WRITES));
+	REQUIRE(!amph_shm_attach(&buffer->shm, &honest.target.target, AMPH_DEVICE_READS_WRITES,
+				 queued ? AMPH_SYNC_QUEUE : AMPH_SYNC_MESSAGES, &buffer->attachment,
+				 buffer->device_segments, 1));
 	REQUIRE(!amph_shm_attach(&buffer->shm, &second.target.target, AMPH_DEVICE_READS_WRITES,
 				 AMPH_SYNC_MESSAGES, &buffer->second, buffer->second_segments, 1));
 }
@@ -706,6 +786,9 @@ static void begin(enum amph_session_role role, bool greet, uint8_t configuration
 	struct script none = {NULL, 0}, hello = {&greeting, 1};
 
 	memset(buffers, 0, sizeof(buffers));
+	queue = (struct amph_queue){0};
+	if (queued)
+		memset(arena, 0, sizeof(arena));
 	/* an honest second session over the same memory, to pass to */
 	REQUIRE(!sides_open(&second, &third));
 	memset(&honest, 0, sizeof(honest));
@@ -783,6 +866,8 @@ static void step(struct script *script)
 		lie(script, kind);
 	else if (kind == 18)
 		raw_bytes(script);
+	else if (kind == 24 && queued)
+		act_queue(script);
 	else if (kind == 25)
 		act_bad_offer(script);
 	else if (kind == 26)
@@ -817,6 +902,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	uint8_t greeting = first & 8 ? next(&script) : 0;
 
 	surprise = NOTHING;
+	queued = first & 16;
 	/* the greeting is as it should be, or asks for less, or for heartbeats */
 	begin(first & 1 ? AMPH_SESSION_MAIN : AMPH_SESSION_PEER, !(first & 2), configuration,
 	      greeting < 252 || greeting > 253 ? 0 : greeting);
