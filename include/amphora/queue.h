@@ -28,7 +28,10 @@ extern "C" {
 #define AMPH_QUEUE_STRIDE    64u /* bytes from slot to slot, at least */
 #define AMPH_QUEUE_LINES     4u /* beside the slots: who has read how far, who sleeps */
 
-/* amph_queue_config.spins: never sleeps, and the other side never rings. */
+/*
+ * amph_queue_config.spins: never sleeps, and the other side never rings. So amph_session_poll() of such a
+ * side is not woken by what comes through the queue: call it with a deadline that has passed.
+ */
 #define AMPH_QUEUE_SPIN UINT32_MAX
 
 /*
@@ -170,8 +173,10 @@ static inline int amph_queue_expect(struct amph_queue *queue, struct amph_sessio
  *
  * Returns 0 when all went; else the first error, and *sent of them went, the rest are still this
  * side's: -ETIMEDOUT (no room), -ENOTCONN (no queue, or closed), -EPERM (not accepted, not offered for
- * a queue, in a child), -EBUSY (a pass waits for some of the bytes), those of
- * amph_shm_sync_for_device(), and the error of a lost session. The reason: session->why.
+ * a queue, in a child), -EBUSY (a pass waits for some of the bytes), -ESTALE (a share ended during the
+ * wait for room: look whose the rest of the entries are), those of amph_shm_sync_for_device(), and the
+ * error of a lost session. The reason: session->why. From a callback wait for short times only: nobody
+ * polls the session meanwhile.
  */
 int amph_queue_send(struct amph_queue *queue, const struct amph_queue_entry *entries,
 		    uint32_t count, uint64_t deadline, uint32_t *sent);

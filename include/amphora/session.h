@@ -280,6 +280,7 @@ struct amph_session {
 	} count;
 	uint32_t message_max; /* bytes that both sides and the channel can take */
 	uint32_t next_generation, next_request;
+	uint32_t freed; /* counts the shares that ended */
 	uint32_t displaced; /* imports that are not in the slot of their handle */
 	uint32_t next_slot; /* all before it are taken */
 	uint32_t fork_generation; /* of the process that initialised it */
@@ -334,8 +335,8 @@ int amph_session_poll(struct amph_session *session, uint64_t deadline);
  * -EBUSY (that attachment is offered already), -EINVAL (attached to another target), -ENOENT (no such
  * request), -EDQUOT (larger than what was requested, and past the quota), -ENOTSUP (a way to sync that
  * the other side does not know; or no fd to send), -ENAMETOOLONG (63 characters), -EPERM (the session is
- * closing), -ETIMEDOUT. The caller keeps shm and attachment alive until released or refused. When only a part of a long segment list
- * could be sent by the deadline, the session is lost.
+ * closing), -ETIMEDOUT. The caller keeps shm and attachment alive until released or refused.
+ * When only a part of a long segment list could be sent by the deadline, the session is lost.
  */
 int amph_session_offer(struct amph_session *session, struct amph_attachment *attachment,
 		       uint32_t request, uint64_t deadline, struct amph_share **share);

@@ -19,11 +19,15 @@
 
 uint32_t amph_queue_stride(const struct amph_session *session)
 {
+	/* the target's line is the peer's, or a larger one that the integrator knows of */
+	const uint32_t lines[] = {amph_cache_line(), session->peer_cache_line,
+				  session->config.target->cache_line};
 	uint32_t stride = AMPH_QUEUE_STRIDE;
 
-	if (amph_cache_line() > stride)
-		stride = amph_cache_line();
-	return session->peer_cache_line > stride ? session->peer_cache_line : stride;
+	for (uint32_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
+		if (lines[i] > stride)
+			stride = lines[i];
+	return stride;
 }
 
 static int check_open(struct amph_session *session, const struct amph_share *share)

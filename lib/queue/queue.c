@@ -327,6 +327,7 @@ COLD static int send(struct amph_queue *queue, const struct amph_queue_entry *en
 {
 	int error = usable(queue);
 	uint32_t first = queue->produced;
+	const uint32_t freed = queue->session->freed;
 
 	while (!error && *sent < count) {
 		if (is_quick(queue))
@@ -338,6 +339,11 @@ COLD static int send(struct amph_queue *queue, const struct amph_queue_entry *en
 			knock(queue, first);
 			first = queue->produced;
 			error = amph_queue_wait(queue, QUEUE_FOR_ROOM, deadline);
+			/* the rest of the entries may name slots that hold other buffers by now */
+			if (!error && freed != queue->session->freed)
+				error = amph_refuse(&queue->session->why, -ESTALE,
+						    "a share ended while this waited for room",
+						    *sent, count);
 		}
 		if (!error)
 			error = hand_over(queue, &entries[*sent]);

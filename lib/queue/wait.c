@@ -48,10 +48,12 @@ void amph_queue_knock(struct amph_queue *queue, uint32_t what)
 	/* once for each sleep: it does not hear better for hearing it twice */
 	if (!(waiting & what) || waiting == queue->rung)
 		return;
-	queue->rung = waiting;
 	if (waiting & QUEUE_BY_CHANNEL) {
-		amph_session_knock(queue->session);
+		/* no room: what fills the channel may wake it, and else the next hand-off tries again */
+		if (!amph_session_knock(queue->session))
+			queue->rung = waiting;
 	} else if (doorbell->ring) {
+		queue->rung = waiting;
 		queue_store(queue, bell, ++queue->rings);
 		doorbell->ring(doorbell->argument, bell);
 	}

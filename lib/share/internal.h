@@ -73,8 +73,8 @@ int amph_session_send_handoff(struct amph_session *session, const struct amph_sh
 int amph_session_answer_handoff(struct amph_session *session, const struct amph_share *share,
 				uint64_t offset, uint64_t length, uint64_t cookie);
 
-/* Says a heartbeat now: whoever sleeps on the channel wakes. Nothing is lost when there is no room. */
-void amph_session_knock(struct amph_session *session);
+/* Says a heartbeat now: whoever sleeps on the channel wakes. Returns 0 or the channel's error. */
+int amph_session_knock(struct amph_session *session);
 
 /* Does the share hold the session's path? */
 static inline bool amph_session_is_path(const struct amph_session *session,

@@ -65,10 +65,9 @@ static void tick(struct amph_session *session)
 		amph_session_fail(session, error, "the channel is broken");
 }
 
-void amph_session_knock(struct amph_session *session)
+int amph_session_knock(struct amph_session *session)
 {
-	/* no room: then there is input enough to wake it */
-	send_heartbeat(session, amph_time_now());
+	return send_heartbeat(session, amph_time_now());
 }
 
 /* Waits for the channel, unless the path has something already. Returns what the channel said. */

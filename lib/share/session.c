@@ -316,6 +316,7 @@ void amph_session_free_share(struct amph_session *session, struct amph_share *sh
 				windows->unmap(windows->argument, va, share->size);
 		}
 	}
+	session->freed++;
 	share->shm = NULL;
 	share->attachment = NULL;
 	share->state = AMPH_SHARE_FREE;

@@ -583,6 +583,49 @@ static void who_sleeps_on_the_channel_is_woken_once(void **state)
 	peer_way.spins = main_way.spins = AMPH_QUEUE_SPIN;
 }
 
+/* The other side takes everything, in the middle of main's wait. */
+static void take_all(struct amph_session *session, struct amph_share *share)
+{
+	struct amph_queue_entry entries[4];
+	uint32_t count;
+
+	(void)session;
+	(void)share;
+	assert_int_equal(amph_queue_receive(&peer_queue, entries, 4, 0, &count), 0);
+	assert_int_equal(amph_queue_receive(&peer_queue, entries, 4, 0, &count), -ETIMEDOUT);
+}
+
+static void a_share_that_ends_while_its_sender_waits_stops_the_rest(void **state)
+{
+	static struct buffer other;
+	struct amph_queue_entry entries[3];
+	struct amph_share *share;
+	uint32_t count;
+	(void)state;
+
+	open_queues(2);
+	memset(&other, 0, sizeof(other));
+	offer_for_queue(&other, "arena:a000", 1024, &share);
+	for (uint32_t i = 0; i < 3; i++)
+		entries[i] = (struct amph_queue_entry){
+			.share = data_share, .offset = i * 64, .length = 64};
+	main_queue.look_ns = 1000000;
+	mains.events.released = take_all;
+	assert_int_equal(amph_session_release(&peers.session, &peers.shares[2], 0), 0);
+	assert_int_equal(amph_queue_send(&main_queue, entries, 3, amph_deadline(1000), &count),
+			 -ESTALE);
+	assert_int_equal(count, 2);
+	assert_int_equal(share->state, AMPH_SHARE_FREE);
+	/* and what did not go is still this side's */
+	assert_int_equal(amph_shm_check_access(&data.shm, 128, 64, true), 0);
+	mains.events.released = side_released;
+	settle(&mains, &peers);
+	drop_buffer(&other);
+	assert_int_equal(amph_session_return(&peers.session, &peers.shares[1], 0, 128, 0, 0), 0);
+	assert_int_equal(amph_session_poll(&mains.session, 0), 1);
+	close_queues();
+}
+
 /* A side that hands over without a message for longer than the heartbeats allow is not lost. */
 static void hand_offs_are_signs_of_life(void **state)
 {
@@ -641,6 +684,7 @@ int main(void)
 		cmocka_unit_test(the_next_queue_can_be_expected_as_soon_as_one_is_released),
 		cmocka_unit_test(a_lost_session_takes_its_queue_along),
 		cmocka_unit_test(who_sleeps_on_the_channel_is_woken_once),
+		cmocka_unit_test(a_share_that_ends_while_its_sender_waits_stops_the_rest),
 		cmocka_unit_test(hand_offs_are_signs_of_life),
 		cmocka_unit_test(a_wait_that_takes_long_finds_that_the_other_side_is_gone),
 	};
