@@ -481,8 +481,9 @@ COLD static int receive(struct amph_queue *queue, struct amph_queue_entry *entri
 		if (queue->state == AMPH_QUEUE_OPEN && *received < max)
 			result = amph_queue_take(queue, &entries[*received]);
 		*received += result == 1;
-		/* half a ring is worth a word even while more comes */
-		if (queue->consumed - queue->told > queue->mask / 2)
+		/* half a ring is worth a word even while more comes; a lie has taken the memory away */
+		if (queue->state == AMPH_QUEUE_OPEN &&
+		    queue->consumed - queue->told > queue->mask / 2)
 			amph_queue_tell(queue);
 		/* who passed it on may have ended the session */
 		if (result < 0 || result == 2)

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "queue/ring.h"
 #include "share/queue_pair.h"
 
 static void a_range_goes_to_and_fro(void **state)
@@ -583,6 +584,29 @@ static void who_sleeps_on_the_channel_is_woken_once(void **state)
 	peer_way.spins = main_way.spins = AMPH_QUEUE_SPIN;
 }
 
+/* What came before a lie is taken quickly; the end that the lie brings unmaps the queue. */
+static void nothing_is_told_in_memory_that_a_lie_took_away(void **state)
+{
+	struct amph_queue_entry entries[4];
+	const volatile uint32_t *told;
+	uint32_t count;
+	(void)state;
+
+	open_queues(4);
+	for (uint32_t i = 0; i < 4; i++)
+		entries[i] = (struct amph_queue_entry){
+			.share = data_share, .offset = i * 64, .length = 64};
+	assert_int_equal(amph_queue_send(&main_queue, entries, 4, 0, &count), 0);
+	((struct queue_slot *)(void *)(main_queue.out + 3 * 64))->kind = 77;
+	told = (const volatile uint32_t *)(const void *)main_queue.peer_line;
+	assert_int_equal(amph_queue_receive(&peer_queue, entries, 4, 0, &count), -EPROTO);
+	assert_int_equal(count, 0);
+	assert_int_equal(peer_queue.state, AMPH_QUEUE_CLOSED);
+	assert_int_equal(peer_queue.consumed, 3);
+	assert_int_equal(*told, 0);
+	amph_session_lose(&mains.session, -EPIPE, "gone");
+}
+
 /* The other side takes everything, in the middle of main's wait. */
 static void take_all(struct amph_session *session, struct amph_share *share)
 {
@@ -685,6 +709,7 @@ int main(void)
 		cmocka_unit_test(a_lost_session_takes_its_queue_along),
 		cmocka_unit_test(who_sleeps_on_the_channel_is_woken_once),
 		cmocka_unit_test(a_share_that_ends_while_its_sender_waits_stops_the_rest),
+		cmocka_unit_test(nothing_is_told_in_memory_that_a_lie_took_away),
 		cmocka_unit_test(hand_offs_are_signs_of_life),
 		cmocka_unit_test(a_wait_that_takes_long_finds_that_the_other_side_is_gone),
 	};
