@@ -29,7 +29,7 @@ static int usable(const struct amph_queue *queue)
 /*
  * The quick way: whole buffers, and pieces in order, that go to and fro between two coherent sides, which
  * is what a steady exchange does. The same checks in the order that a processor gets through them
- * soonest, and no call. Whatever is not as simple as that is left, untouched, to the functions above.
+ * soonest, and no call. Whatever is not as simple as that is left, untouched, to the functions below.
  */
 
 static inline bool is_quick(const struct amph_queue *queue)
@@ -476,7 +476,7 @@ COLD static int receive(struct amph_queue *queue, struct amph_queue_entry *entri
 	while (!error && *received < max) {
 		int result = 0;
 
-		if (queue->state == AMPH_QUEUE_OPEN && is_quick(queue))
+		if (is_quick(queue))
 			*received += take_quickly(queue, &entries[*received], max - *received);
 		if (queue->state == AMPH_QUEUE_OPEN && *received < max)
 			result = amph_queue_take(queue, &entries[*received]);
