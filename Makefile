@@ -18,7 +18,7 @@ again = --repeat until-pass:2
 
 .PHONY: all demo test test-slow check lint format-check format tidy cppcheck clang asan tsan coverage \
 	fuzz fuzz-coverage firmware size kernel-check packages-kernel vsoc vsoc-test vsoc-debug vsoc-debug-test \
-	install clean help bench bench-docs packages packages-test \
+	install clean help bench bench-docs check-models check-faults check-fuzz packages packages-test \
 	packages-check packages-vsoc packages-bench
 
 all: packages
@@ -39,6 +39,9 @@ help:
 #: make tsan          the quick and the threads tests with ThreadSanitizer
 #: make coverage      line coverage of the portable core -> build/coverage/report (95 % or it fails)
 #: make fuzz          every fuzzer for TIME=60 seconds
+#: make check-models  the protocols against every interleaving, the rings against a weak memory
+#: make check-faults  death at every step, every allocation and system call failing once
+#: make check-fuzz    every fuzzer and the hostile peer, each for TIME=60 seconds
 #: make fuzz-coverage branch coverage of each parser by its fuzzer's corpus (90 % or it fails)
 #: make firmware      the library and the firmware for every processor it is built for
 #: make size          what the library needs on a Cortex-M4: code and RAM, held to firmware/size/limits.txt
@@ -80,7 +83,7 @@ test: packages-test all
 
 test-slow: packages-test all
 	$(say) 'test-slow: the tests that make test leaves out'
-	@$(subst error,ignore,$(call ctest,build)) -LE 'quick|qemu|vsoc'
+	@$(subst error,ignore,$(call ctest,build)) -LE 'quick|qemu|vsoc|models|faults|hostile'
 
 check:
 	@bash .ci/run
@@ -124,6 +127,19 @@ clang: packages-check
 
 fuzz: packages-check
 	$(say) 'fuzz: every fuzzer for $(TIME) seconds'
+	@$(call build,fuzz,fuzzers)
+	@scripts/fuzz build/fuzz $(TIME) $(JOBS)
+
+check-models: packages-check all
+	$(say) 'check-models: every interleaving of the protocols, and every weak memory behind the rings'
+	@scripts/figures $(call ctest,build) -L '^models$$'
+
+check-faults: packages-check all
+	$(say) 'check-faults: death at every step, every allocation and system call failing once'
+	@scripts/figures $(call ctest,build) -L '^faults$$' $(again)
+
+check-fuzz: packages-check
+	$(say) 'check-fuzz: every fuzzer and the hostile peer, for $(TIME) seconds each'
 	@$(call build,fuzz,fuzzers)
 	@scripts/fuzz build/fuzz $(TIME) $(JOBS)
 

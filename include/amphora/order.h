@@ -11,7 +11,7 @@
  * not those of a C11 fence; RISC-V orders I/O as well as memory.
  *
  * A test build puts a checker behind these functions: define AMPH_ORDER_CHECKER as the name of a
- * header that defines all of them.
+ * header that defines all of them, barriers too.
  */
 #ifndef AMPHORA_ORDER_H
 #define AMPHORA_ORDER_H
@@ -34,6 +34,10 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+#ifdef AMPH_ORDER_CHECKER
+#include AMPH_ORDER_CHECKER
+#else
 
 /* Orders earlier loads before everything later. */
 static inline void amph_barrier_acquire(void)
@@ -103,10 +107,6 @@ static inline void amph_prepare_store(const void *line)
 	(void)line;
 #endif
 }
-
-#ifdef AMPH_ORDER_CHECKER
-#include AMPH_ORDER_CHECKER
-#else
 
 #ifdef AMPH_SANITIZE_THREAD
 #define AMPH_ORDER_LOAD	 __ATOMIC_ACQUIRE

@@ -19,6 +19,26 @@ extern void (*order_will_be_copied)(void *shared, size_t length);
 /* Called after each read of a word of 32 bits, where a test defines it. */
 extern void (*order_word_was_read)(void *word) __attribute__((weak));
 
+static inline void amph_barrier_acquire(void)
+{
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+}
+
+static inline void amph_barrier_release(void)
+{
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+}
+
+static inline void amph_barrier_full(void)
+{
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+}
+
+static inline void amph_prepare_store(const void *line)
+{
+	(void)line;
+}
+
 static inline uint32_t order_read32(const uint32_t *word, int order)
 {
 	uint32_t value = order ? __atomic_load_n(word, __ATOMIC_ACQUIRE)
