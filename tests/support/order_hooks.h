@@ -29,6 +29,8 @@ enum order_kind {
 /* Aligned like an array's element wherever it lies: sections of several objects are joined. */
 struct order_site {
 	const char *file; /* as the compiler was given it */
+	const char
+		*unit; /* the .c file that was compiled; another one for what stands in a header */
 	const char *function; /* that holds it */
 	uint32_t line;
 	enum order_kind kind;
@@ -57,13 +59,15 @@ void order_store(void *word, size_t size, uint64_t value, struct order_site *sit
 void order_barrier(struct order_site *site);
 void order_copy(void *to, const void *from, size_t length, struct order_site *site);
 
-#define ORDER_SITE(site_kind)                                                             \
-	__extension__({                                                                   \
-		static struct order_site order_site_                                      \
-			__attribute__((section("order_sites"), used)) = {                 \
-				.file = __FILE__, .line = __LINE__, .kind = (site_kind)}; \
-		order_site_.function = __func__;                                          \
-		&order_site_;                                                             \
+#define ORDER_SITE(site_kind)                                                                   \
+	__extension__({                                                                         \
+		static struct order_site order_site_                                            \
+			__attribute__((section("order_sites"), used)) = {.file = __FILE__,      \
+									 .unit = __BASE_FILE__, \
+									 .line = __LINE__,      \
+									 .kind = (site_kind)};  \
+		order_site_.function = __func__;                                                \
+		&order_site_;                                                                   \
 	})
 
 #define amph_load16(word) \
