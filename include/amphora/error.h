@@ -68,6 +68,9 @@
 #ifndef ERANGE
 #define ERANGE 34
 #endif
+#ifndef EDEADLK
+#define EDEADLK 35
+#endif
 #ifndef ENAMETOOLONG
 #define ENAMETOOLONG 36
 #endif
@@ -115,6 +118,9 @@
 #endif
 #ifndef EDQUOT
 #define EDQUOT 122
+#endif
+#ifndef EOWNERDEAD
+#define EOWNERDEAD 130
 #endif
 
 #ifdef __cplusplus
