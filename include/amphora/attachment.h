@@ -28,6 +28,7 @@ struct amph_attachment {
 	bool coherent; /* no maintenance: as the target is, unless its attach says otherwise */
 	bool enforced; /* hardware holds the target to these segments, a reading one to reading */
 	bool quarantined; /* lost or abandoned while the target could reach the buffer */
+	uint32_t rule; /* of the policy, by which it was allowed; from 1; 0: there is none */
 	uintptr_t private_data[2]; /* the target's */
 	struct amph_attachment *next; /* of the buffer */
 	struct amph_attachment *target_next; /* of the target */

@@ -16,7 +16,9 @@ extern "C" {
 
 enum amph_log_level { AMPH_LOG_ERROR, AMPH_LOG_WARNING, AMPH_LOG_INFO, AMPH_LOG_DEBUG };
 
-/* what: a static text; value and limit: the two numbers it is about, or 0. */
+/*
+ * what: a text, which a hook that keeps it copies; value and limit: the two numbers it is about, or 0.
+ */
 typedef void (*amph_log_hook)(void *argument, enum amph_log_level level, const char *what,
 			      uint64_t value, uint64_t limit);
 

@@ -24,6 +24,7 @@ extern "C" {
 struct amph_provider;
 struct amph_target;
 struct amph_attachment;
+struct amph_policy;
 
 /* A stretch of memory, in the address space that the context names (pa, or a target's da). */
 struct amph_segment {
@@ -72,6 +73,7 @@ struct amph_memory {
 	uint64_t
 		quarantine_max; /* bytes; from there on attach is -EDQUOT; see amph_memory_init() */
 	uint64_t quarantine_size; /* bytes in quarantine now; each buffer counts once */
+	struct amph_policy *policy; /* who may reach what; NULL: everybody everything. policy.h */
 	struct amph_why why; /* of the last refusal that has no buffer to keep it */
 };
 
@@ -177,7 +179,8 @@ int amph_shm_abandon(struct amph_shm *shm, void (*closed)(struct amph_shm *shm))
  * reading: what is shared is given back the same way). direction without AMPH_DEVICE_WRITES: this
  * side may only read. The attachment ends with the last put and cannot be detached before. The name is
  * only kept: buffers opened here, and other imports, may have the same.
- * Returns 0; -EINVAL (also: direction, segments, not whole cache lines), -ENAMETOOLONG, -ENOTSUP, -EPERM as amph_shm_open(); -EROFS (writing to a read-only buffer), -ENODEV (home gone).
+ * Returns 0; -EINVAL (also: direction, segments, not whole cache lines), -ENAMETOOLONG, -ENOTSUP, -EPERM as amph_shm_open(); -EROFS (writing to a read-only buffer), -ENODEV (home gone),
+ * -EACCES, -EDQUOT (the policy, see policy.h).
  */
 int amph_shm_import(struct amph_memory *memory, struct amph_shm *shm,
 		    const struct amph_shm_storage *storage, const char *name, uint64_t size,
@@ -194,7 +197,8 @@ int amph_shm_import(struct amph_memory *memory, struct amph_shm *shm,
  * (writing to a read-only buffer), -ENOSPC (attachments, segment storage), -EBUSY (attached to it
  * already), -ERANGE (no window, or an address too wide for the target), -EFBIG (more segments than the
  * target takes), -EDQUOT (the quarantine of the target
- * or of the context is full), -ENODEV (target lost or off), -ENOTSUP, -ESTALE, -EPERM;
+ * or of the context is full, or a limit of the policy), -EACCES (the policy, see policy.h), -ENODEV
+ * (target lost or off), -ENOTSUP, -ESTALE, -EPERM;
  * the reason in shm->why. On error nothing is attached.
  */
 int amph_shm_attach(struct amph_shm *shm, struct amph_target *target, uint32_t direction,
@@ -235,7 +239,8 @@ int amph_shm_sync_for_cpu_reading(struct amph_attachment *attachment, uint64_t o
 /*
  * Moves a range from one target to another, exclusively, after the first returned it; the CPU
  * neither touches nor syncs the bytes. Errors as amph_shm_sync_for_device(); -EINVAL also when only
- * one of the two is coherent: that can't be done without the CPU's caches.
+ * one of the two is coherent: that can't be done without the CPU's caches; -EACCES also when the
+ * policy wants what the second gets to come from the CPU.
  */
 int amph_shm_pass(struct amph_attachment *from, struct amph_attachment *to, uint64_t offset,
 		  uint64_t length);

@@ -28,7 +28,7 @@ extern "C" {
  * Grows with a change that no structure's size shows: another member of a plug-in table, or one that
  * took the place of padding.
  */
-#define AMPH_ABI_REVISION 2
+#define AMPH_ABI_REVISION 3
 
 /* Everything that shapes the public structures, folded into one number. */
 #define AMPH_ABI                                                                                   \

@@ -3,6 +3,8 @@
  * Attaching a buffer to a target: what the plug-in answers is checked against what the target can.
  * Memory layer; freestanding; knows the target's table. After it the target's addresses are known.
  */
+#include <amphora/policy.h>
+
 #include "memory/internal.h"
 
 static int check_quarantine(struct amph_shm *shm, const struct amph_target *target)
@@ -108,6 +110,7 @@ int amph_shm_attach(struct amph_shm *shm, struct amph_target *target, uint32_t d
 		    enum amph_sync_method method, struct amph_attachment *attachment,
 		    struct amph_segment *segments, uint32_t segment_max)
 {
+	const struct amph_policy *policy;
 	int error = amph_shm_usable(shm);
 
 	if (!error)
@@ -115,6 +118,7 @@ int amph_shm_attach(struct amph_shm *shm, struct amph_target *target, uint32_t d
 	if (error)
 		return error;
 
+	policy = shm->memory->policy;
 	*attachment = (struct amph_attachment){
 		.shm = shm,
 		.target = target,
@@ -126,10 +130,14 @@ int amph_shm_attach(struct amph_shm *shm, struct amph_target *target, uint32_t d
 		.coherent = target->coherent,
 	};
 	error = amph_attachment_granule(attachment);
+	if (!error && policy)
+		error = policy->ops->attach(attachment);
 	if (!error)
 		error = target->ops->attach(target, attachment);
 	if (!error) {
 		error = check_segments(attachment);
+		if (!error && policy)
+			error = policy->ops->attached(attachment);
 		if (error)
 			target->ops->detach(target, attachment);
 	}

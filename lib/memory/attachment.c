@@ -3,6 +3,8 @@
  * Attachments: the lists they are in, their end, and their addresses.
  * Memory layer; freestanding. Between attach and detach a target can reach the buffer.
  */
+#include <amphora/policy.h>
+
 #include "memory/internal.h"
 
 void amph_attachment_link(struct amph_attachment *attachment)
@@ -28,6 +30,8 @@ void amph_attachment_unlink(struct amph_attachment *attachment)
 	struct amph_shm *shm = attachment->shm;
 	struct amph_attachment **link = &shm->attachments; /* a buffer has few */
 
+	if (attachment->rule)
+		shm->memory->policy->ops->ended(attachment);
 	while (*link != attachment)
 		link = &(*link)->next;
 	*link = attachment->next;

@@ -3,6 +3,8 @@
  * Importing a buffer: memory that another side opened and offered.
  * Memory layer; freestanding. The other side is the home: all of it starts there.
  */
+#include <amphora/policy.h>
+
 #include "memory/internal.h"
 
 static int check_import(struct amph_shm *shm, const struct amph_target *home, uint32_t direction)
@@ -50,12 +52,14 @@ int amph_shm_import(struct amph_memory *memory, struct amph_shm *shm,
 					       .direction = direction,
 					       .granule = 1,
 					       .coherent = home->coherent};
+	shm->memory = memory;
 	error = amph_attachment_granule(attachment);
+	if (!error && memory->policy)
+		error = memory->policy->ops->import(attachment);
 	if (error) {
 		attachment->shm = NULL;
 		return amph_shm_fail(memory, shm, error);
 	}
-	shm->memory = memory;
 	shm->imported = true;
 	shm->cpu_reads_only = !(direction & AMPH_DEVICE_WRITES);
 	amph_attachment_link(attachment);

@@ -3,6 +3,8 @@
  * Passing: bytes go from one target to another, and the CPU neither touches nor syncs them.
  * Memory layer; freestanding. Only a home passes; an importer does not link it.
  */
+#include <amphora/policy.h>
+
 #include "memory/range.h"
 
 /* May it, and if so: what it does to the record. */
@@ -20,6 +22,8 @@ static int check_pass(const struct amph_attachment *from, const struct amph_atta
 		error = amph_refuse(&shm->why, -EINVAL, "the target has the bytes already", 0, 0);
 	if (!error)
 		error = amph_hand_off_check(to, offset, length);
+	if (!error && to->rule)
+		error = shm->memory->policy->ops->pass(to);
 	if (error)
 		return error;
 	if (amph_attachment_has_cache(from) != amph_attachment_has_cache(to))

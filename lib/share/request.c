@@ -3,6 +3,8 @@
  * Requests: a side without an allocator asks for memory; the other decides by quota and policy.
  * Share layer; freestanding. A request is answered by an offer with its id, or by a refusal.
  */
+#include <amphora/policy.h>
+
 #include "share/internal.h"
 
 static struct amph_session_pending *pending(struct amph_session_pending *list, uint32_t id)
@@ -119,6 +121,7 @@ static int decide(struct amph_session *session, const struct wire_request *reque
 {
 	const struct amph_session_events *events = session->config.events;
 	struct amph_session_pending *wanted = pending(session->wanted, 0);
+	struct amph_memory *memory = session->config.memory;
 	struct amph_session_request asked = {
 		.id = request->request,
 		.size = request->size,
@@ -139,6 +142,12 @@ static int decide(struct amph_session *session, const struct wire_request *reque
 		return -ENAMETOOLONG;
 	for (uint32_t i = 0; request->name[i]; i++)
 		asked.name[i] = request->name[i];
+	if (memory->policy) {
+		error = memory->policy->ops->request(memory, session->config.target, asked.name,
+						     asked.size, asked.direction);
+		if (error)
+			return error;
+	}
 	/* reserved before the policy is asked: it may offer at once */
 	*wanted = (struct amph_session_pending){asked.id, asked.size};
 	session->granted_size += asked.size;

@@ -58,7 +58,7 @@ int amph_session_init_peer_checked(struct amph_session *session,
 		if (config->ranges)
 			share->ranges = &config->ranges[i * config->ranges_per_share];
 	}
-	amph_target_home_init(&session->home, "home");
+	amph_target_home_init(&session->home, config->target->name);
 	session->home.coherent = !config->cache;
 	session->home.cache = config->cache;
 	session->next_request = 1;

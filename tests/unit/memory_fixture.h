@@ -58,6 +58,7 @@ struct fake_target {
 	struct amph_segment segments[8];
 	uint32_t segment_count; /* 0: one segment of the whole buffer at 0x10000000 */
 	bool nowhere; /* answers with no segment at all */
+	bool enforced; /* says that hardware holds it to them */
 	int error;
 	int attached, detached;
 };
@@ -69,6 +70,7 @@ static inline int fake_attach(struct amph_target *base, struct amph_attachment *
 	if (fake->error)
 		return amph_refuse(&attachment->shm->why, fake->error, "the test says no", 3, 4);
 	fake->attached++;
+	attachment->enforced = fake->enforced;
 	if (fake->nowhere)
 		return 0;
 	if (!fake->segment_count) {
