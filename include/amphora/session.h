@@ -95,7 +95,7 @@ struct amph_session_path {
 	const struct amph_session_path_ops *ops;
 	struct amph_share *share; /* the memory that it lives in; NULL: not set up yet */
 	bool open; /* both sides have it */
-	/* Importer: the home gave this memory for the path. 0, or -errno: the reason of the refusal. */
+	/* Importer: the home gave this memory for the path (or binds it). 0, or -errno: it is refused. */
 	int (*set_up)(struct amph_session_path *path, struct amph_share *share, uint64_t offset,
 		      uint64_t length, uint64_t cookie);
 };
@@ -258,6 +258,7 @@ struct amph_session {
 	uint32_t version;
 	uint32_t peer_cache_line, peer_heartbeat_ms;
 	struct amph_session_path *path; /* NULL: hand-offs are messages */
+	struct amph_session_path *locks; /* NULL: none are by locks; session_lock.h */
 	/* each set by the call that makes it possible, so that who never calls it does not link it */
 	const struct amph_session_main *main; /* amph_session_init(), in the main's role */
 	amph_session_receiver requested; /* amph_session_init() */

@@ -17,8 +17,9 @@ static int check_offer(struct amph_session *session, const struct amph_attachmen
 	if (!attachment->shm || attachment->target != config->target)
 		return amph_refuse(&session->why, -EINVAL,
 				   "the buffer is not attached to this session's target", 0, 0);
-	if (attachment->method > AMPH_SYNC_QUEUE ||
-	    (attachment->method == AMPH_SYNC_QUEUE && session->version < WIRE_VERSION_QUEUE))
+	/* versions 2 and 3 brought one way each; who does not know it could not set it up */
+	if ((attachment->method && attachment->method >= session->version) ||
+	    (attachment->method == AMPH_SYNC_LOCK && !session->locks))
 		return amph_refuse(&session->why, -ENOTSUP,
 				   "the other side does not know this way to sync",
 				   attachment->method, session->version);
@@ -285,8 +286,10 @@ static enum wire_reason receive_release(struct amph_session *session, struct amp
 	if (share->state == AMPH_SHARE_OFFERED ||
 	    (share->state == AMPH_SHARE_RELEASING && !share->accepted))
 		return WIRE_STATE;
-	if ((amph_session_is_path(session, share) && share->state == AMPH_SHARE_ACCEPTED &&
-	     session->path->ops->close(session->path, true)) ||
+	/* unlocked, it is nobody's: who says this does not hold it, and will not any more */
+	if (share->method == AMPH_SYNC_LOCK && !amph_session_path_of(session, share))
+		amph_shm_sync_for_cpu(share->attachment, 0, share->size);
+	if (amph_session_path_close(session, share) ||
 	    amph_session_holds(share->shm, share->attachment->bit))
 		return WIRE_BUSY;
 	message->header.type = WIRE_RELEASED;
@@ -323,14 +326,15 @@ static void receive_rejected(struct amph_session *session, struct amph_share *sh
 		if (share->state == AMPH_SHARE_RELEASING) {
 			share->state = share->accepted ? AMPH_SHARE_ACCEPTED : AMPH_SHARE_OFFERED;
 			share->error = error;
-			amph_session_path_stays(session, share);
+			amph_session_path_stays(session, amph_session_path_of(session, share));
 		}
 		return;
 	}
-	/* a queue's descriptors are refused by no message, and what it lives in only before it lives */
-	if (share->method == AMPH_SYNC_QUEUE &&
-	    (!amph_session_is_path(session, share) || session->path->open || reject->offset ||
-	     reject->length != share->size))
+	/* only a set-up is refused by a message, and a queue's memory only before it lives */
+	if (share->method != AMPH_SYNC_MESSAGES &&
+	    (reject->offset || reject->length != share->size ||
+	     (share->method == AMPH_SYNC_QUEUE &&
+	      (!amph_session_path_of(session, share) || session->path->open))))
 		return;
 	share->error = error;
 	/* a give that it did not take is a return that says why */

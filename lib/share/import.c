@@ -125,9 +125,9 @@ static int check_offer(const struct amph_session *session, const struct wire_off
 
 	if (session->closing)
 		return -ENOTCONN;
-	if (offer->method > AMPH_SYNC_QUEUE ||
-	    (offer->method == AMPH_SYNC_QUEUE &&
-	     (session->version < WIRE_VERSION_QUEUE || !session->path)))
+	/* versions 2 and 3 brought one way each */
+	if (offer->method && (offer->method >= session->version ||
+			      !amph_session_way(session, (enum amph_sync_method)offer->method)))
 		return -ENOTSUP;
 	if (!config->ranges || !config->ranges_per_share || !config->segments)
 		return -ENOTSUP; /* this side takes no buffers */
@@ -146,13 +146,14 @@ static enum wire_reason receive_offer(struct amph_session *session, struct wire_
 				      intptr_t *handle)
 {
 	const struct wire_offer *offer = &message->body.offer;
+	uint32_t at = amph_session_slot_of(session, offer->handle);
 	struct amph_share *share;
 	int error;
 
 	/* to answer REFUSE would end the other offer */
 	if (amph_session_find_import(session, offer->handle))
 		return WIRE_EXISTS;
-	share = amph_session_free_slot(session, amph_session_slot_of(session, offer->handle));
+	share = amph_session_free_slot(session, at);
 	error = check_offer(session, offer);
 	if (!error && !share)
 		error = -ENOSPC;
@@ -162,14 +163,11 @@ static enum wire_reason receive_offer(struct amph_session *session, struct wire_
 	}
 	share->state = AMPH_SHARE_OFFERED;
 	share->home = false;
-	share->displaced = share !=
-			   &session->config.shares[amph_session_slot_of(session, offer->handle)];
+	share->displaced = share != &session->config.shares[at];
 	session->displaced += share->displaced;
 	share->method = (enum amph_sync_method)offer->method;
 	share->handle = offer->handle;
 	share->generation = offer->generation;
-	share->attachment = NULL;
-	share->shm = NULL;
 	share->size = offer->size;
 	share->flags = offer->flags & WIRE_BUFFER_FLAGS;
 	share->direction = offer->direction;
@@ -219,17 +217,17 @@ static bool reads_shared(const struct amph_shm *shm, uint64_t offset, uint64_t l
 	return false;
 }
 
-/* The home gave the memory of a queue, or what goes by a queue and not by messages: 0 for the first. */
+/* The home set up the share's way to sync, or gave what does not go by messages: 0 for the first. */
 static int set_up(struct amph_session *session, struct amph_share *share,
 		  const struct wire_handoff *give)
 {
-	struct amph_session_path *path = session->path;
+	struct amph_session_path *path = amph_session_way(session, share->method);
 
-	if (!(give->flags & WIRE_HANDOFF_QUEUE))
+	if (!(give->flags & WIRE_HANDOFF_SET_UP))
 		return -EPERM;
 	if (session->version < WIRE_VERSION_QUEUE || !path || !path->set_up)
 		return -ENOTSUP;
-	if (share->method != AMPH_SYNC_QUEUE)
+	if (share->method == AMPH_SYNC_MESSAGES)
 		return -EPERM;
 	return path->set_up(path, share, give->offset, give->length, give->cookie);
 }
@@ -254,7 +252,7 @@ static enum wire_reason receive_give(struct amph_session *session, struct amph_s
 	if (give->direction != share->direction ||
 	    (reading && !(give->direction & AMPH_DEVICE_READS)))
 		return WIRE_INVALID;
-	if (share->method == AMPH_SYNC_QUEUE || give->flags & WIRE_HANDOFF_QUEUE)
+	if (share->method != AMPH_SYNC_MESSAGES || give->flags & WIRE_HANDOFF_SET_UP)
 		return amph_wire_reason(set_up(session, share, give));
 	error = take(share, give->offset, give->length, reading);
 	if (!error && events && events->taken)
@@ -348,7 +346,9 @@ void amph_import_rejected(struct amph_session *session, const struct wire_reject
 		if (share->state == AMPH_SHARE_RELEASING) {
 			share->state = AMPH_SHARE_ACCEPTED;
 			share->error = error;
-			amph_session_path_stays(session, share);
+			/* locks look at the state */
+			if (amph_session_is_path(session, share))
+				amph_session_path_stays(session, session->path);
 		}
 		return;
 	}

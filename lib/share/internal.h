@@ -10,6 +10,7 @@
 
 #include <amphora/fork.h>
 #include <amphora/session.h>
+#include <amphora/session_lock.h>
 
 #include "share/wire.h"
 
@@ -76,6 +77,13 @@ int amph_session_answer_handoff(struct amph_session *session, const struct amph_
 /* Says a heartbeat now: whoever sleeps on the channel wakes. Returns 0 or the channel's error. */
 int amph_session_knock(struct amph_session *session);
 
+/* The plug-in of a way to sync that is not by messages, or NULL. */
+static inline struct amph_session_path *amph_session_way(const struct amph_session *session,
+							 enum amph_sync_method method)
+{
+	return method == AMPH_SYNC_LOCK ? session->locks : session->path;
+}
+
 /* Does the share hold the session's path? */
 static inline bool amph_session_is_path(const struct amph_session *session,
 					const struct amph_share *share)
@@ -83,12 +91,40 @@ static inline bool amph_session_is_path(const struct amph_session *session,
 	return session->path && session->path->share == share;
 }
 
-/* The release of the path's share was refused: it goes on. */
-static inline void amph_session_path_stays(struct amph_session *session,
-					   const struct amph_share *share)
+static inline struct amph_session_locks *amph_session_locks_of(const struct amph_session *session)
 {
-	if (amph_session_is_path(session, share) && session->path->ops->close(session->path, false))
-		amph_session_fail(session, -EFAULT, "a queue could not be put back");
+	return (struct amph_session_locks *)session->locks; /* its first member */
+}
+
+/* Whose memory the share is: the session's path, its locks, or NULL. */
+static inline struct amph_session_path *amph_session_path_of(const struct amph_session *session,
+							     const struct amph_share *share)
+{
+	if (amph_session_is_path(session, share))
+		return session->path;
+	/* an end is told to a path only: the slot may be another's */
+	if (session->locks && session->locks->share == share &&
+	    amph_session_locks_of(session)->generation == share->generation)
+		return session->locks;
+	return NULL;
+}
+
+/* It closes before its accepted share is released: 0, or -EBUSY. */
+static inline int amph_session_path_close(const struct amph_session *session,
+					  const struct amph_share *share)
+{
+	struct amph_session_path *path = amph_session_path_of(session, share);
+
+	return path && share->state == AMPH_SHARE_ACCEPTED ? path->ops->close(path, true) : 0;
+}
+
+/* That release was refused: it goes on. */
+static inline void amph_session_path_stays(struct amph_session *session,
+					   struct amph_session_path *path)
+{
+	if (path && path->ops->close(path, false))
+		amph_session_fail(session, -EFAULT,
+				  "what a release took back could not be put back");
 }
 
 /*

@@ -98,6 +98,9 @@ int amph_session_pass(struct amph_session *from, struct amph_share *share, struc
 		return error;
 	if (!amph_session_has(from, share) || !share->home || share->state != AMPH_SHARE_ACCEPTED)
 		return amph_refuse(&from->why, -EPERM, "the share is no accepted offer", 0, 0);
+	if (share->method == AMPH_SYNC_LOCK)
+		return amph_refuse(&from->why, -EPERM, "the buffer changes hands by its lock",
+				   offset, length);
 	if (amph_session_usable(to))
 		return amph_session_usable(to);
 	if (!amph_session_has(to, to_share))

@@ -232,7 +232,7 @@ static bool may_close(struct amph_session *session)
 	for (uint32_t i = 0; i < session->config.share_max; i++) {
 		const struct amph_share *share = &session->config.shares[i];
 
-		if (share->state == AMPH_SHARE_ACCEPTED && !amph_session_is_path(session, share) &&
+		if (share->state == AMPH_SHARE_ACCEPTED && !amph_session_path_of(session, share) &&
 		    (share->pass.returned ||
 		     amph_session_holds(share->shm,
 					share->home ? share->attachment->bit : AMPH_HOLDER_CPU)))

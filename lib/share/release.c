@@ -24,19 +24,20 @@ int amph_session_release(struct amph_session *session, struct amph_share *share,
 				   share->pass.offset, share->pass.length);
 	/* what was returned by the queue must be there before the release that comes by message */
 	if (session->path && share->method == AMPH_SYNC_QUEUE &&
-	    (!share->home || amph_session_is_path(session, share))) {
+	    (!share->home || amph_session_path_of(session, share))) {
 		generation = share->generation;
 		error = session->path->ops->flush(session->path, deadline);
 		/* the other side may have released it meanwhile */
 		if (!amph_session_still_has(session, share, generation) ||
 		    share->state != AMPH_SHARE_ACCEPTED)
 			return amph_session_usable(session);
-		if (!error && amph_session_is_path(session, share))
-			error = session->path->ops->close(session->path, true);
-		if (error)
-			return amph_refuse(&session->why, error,
-					   "the queue is not empty, or ranges are out by it", 0, 0);
 	}
+	if (!error)
+		error = amph_session_path_close(session, share);
+	if (error)
+		return amph_refuse(
+			&session->why, error,
+			"the queue is not empty, ranges are out by it, or locks are in use", 0, 0);
 	if (amph_session_holds(share->shm, share->home ? share->attachment->bit : AMPH_HOLDER_CPU))
 		return amph_refuse(&session->why, -EBUSY, "ranges are still out", 0, 0);
 	message.header.type = WIRE_RELEASE;
@@ -47,7 +48,7 @@ int amph_session_release(struct amph_session *session, struct amph_share *share,
 	};
 	error = amph_session_send(session, &message.header, deadline);
 	if (error) {
-		amph_session_path_stays(session, share);
+		amph_session_path_stays(session, amph_session_path_of(session, share));
 		return error;
 	}
 	session->import_rejected = amph_import_rejected;

@@ -213,10 +213,13 @@ int amph_session_send_handoff(struct amph_session *session, const struct amph_sh
 {
 	struct wire_message message;
 
-	if (share->method == AMPH_SYNC_QUEUE)
-		return session->path ? session->path->ops->send(session->path, share, offset,
-								length, cookie, reading, deadline)
-				     : -ENOTCONN;
+	if (share->method != AMPH_SYNC_MESSAGES) {
+		struct amph_session_path *path = amph_session_way(session, share->method);
+
+		return path ? path->ops->send(path, share, offset, length, cookie, reading,
+					      deadline)
+			    : -ENOTCONN;
+	}
 	amph_session_fill_handoff(&message, share, offset, length, cookie, reading);
 	message.header.type = share->home ? WIRE_GIVE : WIRE_RETURN;
 	return amph_session_send(session, &message.header, deadline);

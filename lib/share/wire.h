@@ -13,9 +13,10 @@
 #include <amphora/shm.h>
 
 #define WIRE_VERSION_MIN 1u
-#define WIRE_VERSION_MAX 2u
+#define WIRE_VERSION_MAX 3u
 
 #define WIRE_VERSION_QUEUE 2u /* from here on offers for a queue, and the queue itself */
+#define WIRE_VERSION_LOCK  3u /* from here on offers for a lock, and its set-up */
 
 #define WIRE_MESSAGE_MAX   496u /* bytes, of any message: one RPMsg payload of Linux */
 #define WIRE_NAME_MAX	   64u /* bytes of a name field, the closing NUL included */
@@ -74,7 +75,8 @@ enum wire_reason {
 #define WIRE_OFFER_HANDLE 0x100u /* an fd travels with this message */
 
 #define WIRE_HANDOFF_READING 0x1u /* GIVE only: shared for reading */
-#define WIRE_HANDOFF_QUEUE   0x2u /* GIVE only: the memory is to be the session's queue */
+#define WIRE_HANDOFF_SET_UP  0x2u /* GIVE only: sets up the way that the buffer was offered for */
+#define WIRE_HANDOFF_QUEUE   WIRE_HANDOFF_SET_UP /* the memory is to be the session's queue */
 #define WIRE_SHARE_HOME	     0x1u /* RELEASE, RELEASED: the sender is the buffer's home */
 
 struct wire_header {

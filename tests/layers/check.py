@@ -43,7 +43,7 @@ HEADERS = {
     "memory": "shm attachment provider target shared_lock pool memfd remote remote_ti dmabuf uio vfio "
               "policy",
     "transport": "virtqueue rpmsg channel rpmsg_service",
-    "share": "session wire ready",
+    "share": "session session_lock wire ready",
     "queue": "queue",
     "remoteproc": "rproc rproc_linux remoteproc elf resource_table",
 }
