@@ -1,0 +1,172 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""
+Searches every state of a model with spin, and shows that its broken twins fail.
+
+usage: check.py MODEL.pml [NAME...]
+
+The model says in its first comment what there is to do, one a line:
+
+ * check NAME: [-DWHAT=VALUE...] [ltl=CLAIM] [progress] [fair]
+ * twin BROKEN_WHAT: [the same] finds=KIND
+ * code: NAME...
+
+A check is one search through all states: no assertion fails, nobody is stuck, and with `progress` there is
+no cycle without a label progress..., with `ltl` none that breaks the claim; `fair`: each process that can
+go on does. A search that did not get through is a failure. A twin is the same with the flag BROKEN_WHAT
+defined, and must fail in the way it says. KIND: the name of the assertion (see steps.h) or of the claim;
+no_lost_wake_up: somebody is stuck; progress: a cycle without progress. The names after `code:` must be in
+the sources of the library and in the model: what the model calls something by is what the code calls it.
+
+NAME: only these checks and twins, with spin's own words, and for a failure the steps that lead to it.
+Prints figures: states explored, broken twins caught.
+"""
+import pathlib
+import re
+import shlex
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+DEPTH = 4000000  # steps of the longest way; more is a failure, as is more memory
+MEMORY = 3000  # megabytes
+STUCK = "no_lost_wake_up"
+
+
+class Search:
+    def __init__(self, name, words, twin):
+        self.name, self.twin = name, twin
+        self.defines = [word for word in words if word.startswith("-D")]
+        options = dict(word.split("=") for word in words if "=" in word and word[0] != "-")
+        self.claim, self.finds = options.pop("ltl", None), options.pop("finds", None)
+        self.progress, self.fair = "progress" in words, "fair" in words
+        rest = [word for word in words if "=" not in word and word[0] != "-"]
+        if options or set(rest) - {"progress", "fair"} or bool(self.finds) != twin:
+            sys.exit(f"{name}: what is {words}?")
+        if twin:
+            self.defines.append(f"-D{name}")
+
+    def run(self, model, folder):
+        """Returns spin's report."""
+        folder = pathlib.Path(folder) / self.name
+        folder.mkdir()
+        self.folder = folder
+        cycles = self.progress or self.claim
+        command(["spin", "-a", *self.defines, model], folder)
+        command(["gcc", "-O0" if self.twin else "-O2", "-w", "-DCOLLAPSE", f"-DMEMLIM={MEMORY}",
+                 *([] if cycles else ["-DSAFETY"]), *(["-DNP"] if self.progress else []),
+                 *([] if self.fair else ["-DNOFAIR"]), *([] if self.claim else ["-DNOCLAIM"]),
+                 "-o", "pan", "pan.c"], folder)
+        self.report = subprocess.run(
+            ["./pan", "-n", f"-m{DEPTH}", *(["-l"] if self.progress else []),
+             *(["-a", "-N", self.claim] if self.claim else []), *(["-f"] if self.fair else [])],
+            cwd=folder, capture_output=True, text=True, timeout=900, check=False).stdout
+        return self
+
+    def states(self):
+        return int(float(re.search(r"([0-9.e+]+) states, stored", self.report).group(1)))
+
+    def through(self):
+        """Did the search see everything?"""
+        return not re.search(r"Search not completed|too small|out of memory|memory used up|pan: reached",
+                             self.report) and re.search(r"errors: \d+\n", self.report)
+
+    def found(self):
+        """The name of what a counterexample breaks, or None."""
+        failure = re.search(r"^pan:\d+: (.*) \(at depth", self.report, re.M)
+        if not failure:
+            return None
+        text = failure.group(1)
+        name = re.search(r"assertion violated \(+.*\|\|(\w+)\)", text)
+        if name:
+            return name.group(1)
+        if "invalid end state" in text:
+            return STUCK
+        if "non-progress cycle" in text:
+            return "progress"
+        if "acceptance cycle" in text or "claim violated" in text or "violated !" in text:
+            return self.claim
+        return text
+
+    def verdict(self):
+        """None, or what is wrong."""
+        if self.twin:
+            return None if self.found() == self.finds else \
+                f"does not find {self.finds}, but {self.found() or 'nothing'}"
+        if self.found():
+            return f"breaks {self.found()}"
+        return None if self.through() else "the search did not get through:\n" + self.report
+
+
+def command(words, folder):
+    done = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
+    if done.returncode or "Error" in done.stdout:
+        sys.exit(f"{shlex.join(map(str, words))}\n{done.stdout}{done.stderr}")
+
+
+def header_of(model):
+    text = model.read_text()
+    header = "\n".join(re.findall(r"/\*.*?\*/", text, re.S)[:2])
+    return text, header
+
+
+def searches(header):
+    for kind, name, rest in re.findall(r"^ \* (check|twin) (\w+):(.*)$", header, re.M):
+        yield Search(name, rest.split(), kind == "twin")
+
+
+def names_of_the_code(text, header):
+    """What is wrong with the names after `code:`."""
+    code = " ".join(path.read_text() for folder in ("lib", "include")
+                    for path in sorted((ROOT / folder).rglob("*.[ch]")))
+    words = set(re.findall(r"\w+", re.sub(r"/\*.*?\*/", "", code, flags=re.S)))
+    modelled = set(re.findall(r"\w+", re.sub(r"^ \* code:.*$", "", text, flags=re.M)))
+    named = re.findall(r"\w+", " ".join(re.findall(r"^ \* code:(.*)$", header, re.M)))
+    for name in named:
+        if name not in words:
+            yield f"the library has no {name} (any more)"
+        if name not in modelled:
+            yield f"the model has no {name}"
+    for name in sorted(set(re.findall(r"\b(?:AMPH|WIRE|QUEUE|HALF|amph)_\w+", text)) - words):
+        yield f"the library has no {name} (any more)"
+    if not named:
+        yield "no line `code:`"
+
+
+def main():
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
+    model, only = pathlib.Path(sys.argv[1]).resolve(), sys.argv[2:]
+    text, header = header_of(model)
+    todo = [search for search in searches(header) if not only or search.name in only]
+    broken = list(names_of_the_code(text, header))
+    for what in broken:
+        print(f"{model.name}: {what}")
+    checks = [search for search in todo if not search.twin]
+    twins = [search for search in todo if search.twin]
+    if not todo or (not only and not (checks and twins)):
+        sys.exit(f"{model.name}: no check, or no twin")
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(2) as pool:
+        for search in pool.map(lambda one: one.run(model, folder), todo):
+            wrong = search.verdict()
+            states = search.states() if "stored" in search.report else 0
+            print(f"{'FAILED' if wrong else 'ok':6} {search.name}: {states} states"
+                  f"{', finds ' + search.found() if search.found() else ''}", flush=True)
+            if wrong:
+                broken.append(wrong)
+                print(wrong)
+            if only:
+                print(search.report)
+            if search.found() and (wrong or only):
+                subprocess.run(["spin", "-t", "-T", *search.defines, "-DTRACE", model],
+                               cwd=search.folder, check=False)
+    print(f"figure: states explored {sum(search.states() for search in checks)}")
+    print(f"figure: broken twins caught {sum(not search.verdict() for search in twins)}")
+    sys.exit(1 if broken else 0)
+
+
+if __name__ == "__main__":
+    main()
