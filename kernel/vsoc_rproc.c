@@ -4,7 +4,8 @@
  *
  * The coprocessor is a device tree node on a bus of its own, so that its dma-ranges hold. Power and
  * doorbells are an ivshmem PCI function: who is behind it starts and stops the coprocessor. What the
- * two tell each other is in vsoc_control.h.
+ * two tell each other is in vsoc_control.h. Where the coprocessor is behind an IOMMU of its own, that
+ * one's monitor starts before its firmware does.
  */
 #include <linux/atomic.h>
 #include <linux/dma-direct.h>
@@ -15,30 +16,25 @@
 #include <linux/mutex.h>
 #include <linux/of.h>
 #include <linux/of_reserved_mem.h>
-#include <linux/pci.h>
 #include <linux/platform_device.h>
 #include <linux/remoteproc.h>
 #include <linux/spinlock.h>
 #include <linux/wait.h>
 
 #include "remoteproc_internal.h"
-#include "vsoc_control.h"
+#include "vsoc_iommu_internal.h"
+#include "vsoc_port.h"
 
-#define IVSHMEM_VENDOR	  0x1af4
-#define IVSHMEM_DEVICE	  0x1110
-#define IVSHMEM_REGISTERS 0 /* BARs */
-#define IVSHMEM_SHARED	  2
-#define POWER_TIMEOUT_MS  15000
+#define POWER_TIMEOUT_MS 15000
 
 struct vsoc_rproc {
 	struct rproc *rproc;
 	struct device *dev;
-	struct pci_dev *pci;
-	void __iomem *registers;
-	struct vsoc_control __iomem *control;
+	struct vsoc_port port;
+	struct vsoc_iommu *iommu; /* or NULL */
 	wait_queue_head_t done; /* woken when the control page says that something is done */
 	bool connected; /* the core takes it for running: its end is a crash */
-	u32 reported; /* the boot whose end was reported; by xchg() */
+	u32 reported; /* the boot whose crash was reported; by xchg() */
 	spinlock_t kick_lock; /* of kicks */
 	u32 kicks[VSOC_NOTIFY_IDS];
 	struct rproc_subdev gate;
@@ -49,23 +45,18 @@ struct vsoc_rproc {
 	void __iomem *early_table; /* mapped from an attach to unprepare */
 };
 
-static void ring_launcher(struct vsoc_rproc *vsoc, u32 vector)
-{
-	writel(VSOC_PEER_LAUNCHER << 16 | vector, vsoc->registers + VSOC_DOORBELL);
-}
-
 /*
  * Asks for power, and waits until it was carried out. The remoteproc core holds rproc->lock: there is
  * one request at a time. Returns 0 and the state, or -ETIMEDOUT.
  */
 static int set_power(struct vsoc_rproc *vsoc, bool on, u32 *state)
 {
-	struct vsoc_control __iomem *control = vsoc->control;
+	struct vsoc_control __iomem *control = vsoc->port.control;
 	u32 request = ((readl(&control->request) & ~VSOC_REQUEST_ON) + 2) |
 		      (on ? VSOC_REQUEST_ON : 0);
 
 	writel(request, &control->request);
-	ring_launcher(vsoc, VSOC_VECTOR_POWER);
+	vsoc_port_ring(&vsoc->port, VSOC_VECTOR_POWER);
 	if (!wait_event_timeout(vsoc->done, readl(&control->done) == request,
 				msecs_to_jiffies(POWER_TIMEOUT_MS))) {
 		dev_err(vsoc->dev, "power %s: no answer\n", on ? "on" : "off");
@@ -79,21 +70,26 @@ static int set_power(struct vsoc_rproc *vsoc, bool on, u32 *state)
 static void read_state(struct vsoc_rproc *vsoc, u32 *boots, u32 *state)
 {
 	do {
-		*boots = readl(&vsoc->control->boots);
-		*state = readl(&vsoc->control->state);
-	} while (*boots != readl(&vsoc->control->boots));
+		*boots = readl(&vsoc->port.control->boots);
+		*state = readl(&vsoc->port.control->state);
+	} while (*boots != readl(&vsoc->port.control->boots));
 }
 
-/* Once for each boot; not while nobody is connected: a recovery starts what was attached. */
-static void report_end(struct vsoc_rproc *vsoc)
+/*
+ * What has ended, and what has touched what it may not, has crashed. Once for each boot; not while nobody
+ * is connected: a recovery starts what was attached.
+ */
+static void report_crash(struct vsoc_rproc *vsoc)
 {
 	u32 boots, state;
+	bool fault;
 
+	read_state(vsoc, &boots, &state);
+	fault = vsoc->iommu && vsoc_iommu_take_faults(vsoc->iommu);
 	if (!READ_ONCE(vsoc->connected))
 		return;
-	read_state(vsoc, &boots, &state);
-	if (state == VSOC_ENDED && xchg(&vsoc->reported, boots) != boots)
-		rproc_report_crash(vsoc->rproc, RPROC_FATAL_ERROR);
+	if ((fault || state == VSOC_ENDED) && xchg(&vsoc->reported, boots) != boots)
+		rproc_report_crash(vsoc->rproc, fault ? RPROC_MMUFAULT : RPROC_FATAL_ERROR);
 }
 
 /*
@@ -109,7 +105,7 @@ static int open_gate(struct rproc_subdev *gate)
 	vsoc->gate_open = true;
 	mutex_unlock(&vsoc->gate_lock);
 	/* for what rang before; in its thread, as drivers that it probes may take rproc->lock */
-	irq_wake_thread(pci_irq_vector(vsoc->pci, VSOC_VECTOR_RING), vsoc);
+	irq_wake_thread(pci_irq_vector(vsoc->port.pci, VSOC_VECTOR_RING), vsoc);
 	return 0;
 }
 
@@ -144,23 +140,38 @@ static void vsoc_kick(struct rproc *rproc, int vqid)
 	struct vsoc_rproc *vsoc = rproc->priv;
 	unsigned long flags;
 
-	if (vqid < 0 || vqid >= VSOC_NOTIFY_IDS)
+	if (vqid < 0 || vqid >= VSOC_NOTIFY_IDS || vqid == VSOC_IOMMU_NOTIFY_ID)
 		return;
 	spin_lock_irqsave(&vsoc->kick_lock, flags);
-	writel(++vsoc->kicks[vqid], &vsoc->control->kicks[vqid]);
+	writel(++vsoc->kicks[vqid], &vsoc->port.control->kicks[vqid]);
 	spin_unlock_irqrestore(&vsoc->kick_lock, flags);
-	ring_launcher(vsoc, VSOC_VECTOR_RING);
+	vsoc_port_ring(&vsoc->port, VSOC_VECTOR_RING);
+}
+
+/* Returns 0 when it is proved off. */
+static int power_off(struct vsoc_rproc *vsoc)
+{
+	u32 state;
+	int ret = set_power(vsoc, false, &state);
+
+	if (!ret && state != VSOC_OFF)
+		ret = -EIO;
+	if (!ret && vsoc->iommu)
+		vsoc_iommu_power_off(vsoc->iommu);
+	return ret;
 }
 
 static int vsoc_start(struct rproc *rproc)
 {
 	struct vsoc_rproc *vsoc = rproc->priv;
-	u32 state;
+	u32 entry = lower_32_bits(rproc->bootaddr), state;
 	int ret;
 
 	if (upper_32_bits(rproc->bootaddr))
 		return -EINVAL;
-	writel(lower_32_bits(rproc->bootaddr), &vsoc->control->boot_address);
+	if (vsoc->iommu)
+		entry = vsoc_iommu_power_on(vsoc->iommu, entry);
+	writel(entry, &vsoc->port.control->boot_address);
 	connect(vsoc);
 	ret = set_power(vsoc, true, &state);
 	/* one that has ended already was started: the interrupt reports the crash */
@@ -169,7 +180,7 @@ static int vsoc_start(struct rproc *rproc)
 	if (ret) {
 		disconnect(vsoc);
 		/* whatever is half on must not run on memory that is given back now */
-		set_power(vsoc, false, &state);
+		power_off(vsoc);
 	}
 	return ret;
 }
@@ -177,11 +188,8 @@ static int vsoc_start(struct rproc *rproc)
 static int vsoc_stop(struct rproc *rproc)
 {
 	struct vsoc_rproc *vsoc = rproc->priv;
-	u32 state;
-	int ret = set_power(vsoc, false, &state);
+	int ret = power_off(vsoc);
 
-	if (!ret && state != VSOC_OFF)
-		ret = -EIO;
 	if (!ret)
 		disconnect(vsoc);
 	return ret;
@@ -193,9 +201,9 @@ static int vsoc_attach(struct rproc *rproc)
 	struct vsoc_rproc *vsoc = rproc->priv;
 
 	/* for a recovery, which starts an image anew */
-	rproc->bootaddr = readl(&vsoc->control->early_address);
+	rproc->bootaddr = readl(&vsoc->port.control->early_address);
 	connect(vsoc);
-	report_end(vsoc); /* if it has ended while nobody was connected */
+	report_crash(vsoc); /* if it has ended while nobody was connected */
 	return 0;
 }
 
@@ -213,8 +221,8 @@ static int vsoc_detach(struct rproc *rproc)
 static struct resource_table *vsoc_loaded_table(struct rproc *rproc, size_t *size)
 {
 	struct vsoc_rproc *vsoc = rproc->priv;
-	u32 da = readl(&vsoc->control->early_table);
-	u32 length = readl(&vsoc->control->early_table_size);
+	u32 da = readl(&vsoc->port.control->early_table);
+	u32 length = readl(&vsoc->port.control->early_table_size);
 
 	if (length < sizeof(struct resource_table) || length > VSOC_EARLY_TABLE_MAX)
 		return ERR_PTR(-EINVAL);
@@ -319,9 +327,11 @@ static irqreturn_t take_rings(int irq, void *data)
 {
 	struct vsoc_rproc *vsoc = data;
 
+	if (vsoc->iommu)
+		report_crash(vsoc);
 	mutex_lock(&vsoc->gate_lock);
 	for (int id = 0; id < VSOC_NOTIFY_IDS && vsoc->gate_open; id++) {
-		u32 rings = readl(&vsoc->control->rings[id]);
+		u32 rings = readl(&vsoc->port.control->rings[id]);
 
 		if (rings == vsoc->rings[id])
 			continue;
@@ -336,14 +346,14 @@ static irqreturn_t take_power(int irq, void *data)
 {
 	struct vsoc_rproc *vsoc = data;
 
-	report_end(vsoc);
+	report_crash(vsoc);
 	wake_up(&vsoc->done);
 	return IRQ_HANDLED;
 }
 
 static int request_interrupts(struct vsoc_rproc *vsoc)
 {
-	struct pci_dev *pci = vsoc->pci;
+	struct pci_dev *pci = vsoc->port.pci;
 	int ret = pci_alloc_irq_vectors(pci, VSOC_VECTORS, VSOC_VECTORS, PCI_IRQ_MSIX);
 
 	if (ret < 0)
@@ -367,79 +377,55 @@ free_vectors:
 
 static void free_interrupts(struct vsoc_rproc *vsoc)
 {
-	free_irq(pci_irq_vector(vsoc->pci, VSOC_VECTOR_POWER), vsoc);
-	free_irq(pci_irq_vector(vsoc->pci, VSOC_VECTOR_RING), vsoc);
-	pci_free_irq_vectors(vsoc->pci);
+	free_irq(pci_irq_vector(vsoc->port.pci, VSOC_VECTOR_POWER), vsoc);
+	free_irq(pci_irq_vector(vsoc->port.pci, VSOC_VECTOR_RING), vsoc);
+	pci_free_irq_vectors(vsoc->port.pci);
 }
 
-/* The PCI function is borrowed: the device of this driver is the coprocessor's node. */
-static int open_control(struct vsoc_rproc *vsoc)
+static int open_port(struct vsoc_rproc *vsoc)
 {
-	int ret;
+	int ret = vsoc_port_open(&vsoc->port, vsoc->dev);
 
-	vsoc->pci = pci_get_device(IVSHMEM_VENDOR, IVSHMEM_DEVICE, NULL);
-	if (!vsoc->pci)
-		return -EPROBE_DEFER;
-	ret = pci_enable_device_mem(vsoc->pci);
 	if (ret)
-		goto put;
-	ret = pci_request_regions(vsoc->pci, "vsoc");
-	if (ret)
-		goto disable;
-	pci_set_master(vsoc->pci); /* message-signalled interrupts are writes */
-	ret = -ENODEV;
-	vsoc->registers = pci_iomap(vsoc->pci, IVSHMEM_REGISTERS, 0);
-	if (!vsoc->registers)
-		goto release;
-	if (pci_resource_len(vsoc->pci, IVSHMEM_SHARED) < sizeof(*vsoc->control))
-		goto unmap_registers;
-	vsoc->control = pci_iomap(vsoc->pci, IVSHMEM_SHARED, VSOC_CONTROL_SIZE);
-	if (!vsoc->control)
-		goto unmap_registers;
-	if (readl(&vsoc->control->version) != VSOC_CONTROL_VERSION) {
-		dev_err(vsoc->dev, "no launcher of version %d\n", VSOC_CONTROL_VERSION);
-		goto unmap_control;
+		return ret;
+	ret = pci_request_regions(vsoc->port.pci, "vsoc");
+	if (ret) {
+		vsoc_port_close(&vsoc->port);
+		return ret;
 	}
+	pci_set_master(vsoc->port.pci); /* message-signalled interrupts are writes */
 	return 0;
-
-unmap_control:
-	pci_iounmap(vsoc->pci, vsoc->control);
-unmap_registers:
-	pci_iounmap(vsoc->pci, vsoc->registers);
-release:
-	pci_clear_master(vsoc->pci);
-	pci_release_regions(vsoc->pci);
-disable:
-	pci_disable_device(vsoc->pci);
-put:
-	pci_dev_put(vsoc->pci);
-	return ret;
 }
 
-static void close_control(struct vsoc_rproc *vsoc)
+static void close_port(struct vsoc_rproc *vsoc)
 {
-	pci_iounmap(vsoc->pci, vsoc->control);
-	pci_iounmap(vsoc->pci, vsoc->registers);
-	pci_clear_master(vsoc->pci);
-	pci_release_regions(vsoc->pci);
-	pci_disable_device(vsoc->pci);
-	pci_dev_put(vsoc->pci);
+	pci_clear_master(vsoc->port.pci);
+	pci_release_regions(vsoc->port.pci);
+	vsoc_port_close(&vsoc->port);
 }
 
-/* A former life of this driver may have counted and reported already, and left it running. */
-static void take_over(struct vsoc_rproc *vsoc)
+/*
+ * A former life of this driver may have counted and reported already, and left it running. What was
+ * started without the monitor reaches everything: it is none that the IOMMU is before.
+ */
+static int take_over(struct vsoc_rproc *vsoc)
 {
 	u32 boots, state;
 
 	for (int id = 0; id < VSOC_NOTIFY_IDS; id++) {
-		vsoc->kicks[id] = readl(&vsoc->control->kicks[id]);
-		vsoc->rings[id] = readl(&vsoc->control->rings[id]);
+		vsoc->kicks[id] = readl(&vsoc->port.control->kicks[id]);
+		vsoc->rings[id] = readl(&vsoc->port.control->rings[id]);
 	}
 	read_state(vsoc, &boots, &state);
+	if (state == VSOC_RUNNING && vsoc->iommu && !vsoc_iommu_is_on(vsoc->iommu)) {
+		dev_err(vsoc->dev, "it was started without its IOMMU\n");
+		return -EPERM;
+	}
 	if (state == VSOC_RUNNING)
 		vsoc->rproc->state = RPROC_DETACHED;
 	else
 		vsoc->reported = boots;
+	return 0;
 }
 
 static int vsoc_probe(struct platform_device *device)
@@ -456,6 +442,10 @@ static int vsoc_probe(struct platform_device *device)
 	if (ret)
 		return ret;
 	dma_set_max_seg_size(dev, UINT_MAX); /* it takes any segment; unsaid it would be 64 KiB */
+	if (of_property_present(dev->of_node, "iommus") && !vsoc_iommu_of(dev)) {
+		dev_err(dev, "its IOMMU is not there\n");
+		return -ENODEV;
+	}
 	rproc = devm_rproc_alloc(dev, "coprocessor", &vsoc_ops, firmware, sizeof(*vsoc));
 	if (!rproc)
 		return -ENOMEM;
@@ -463,17 +453,19 @@ static int vsoc_probe(struct platform_device *device)
 	vsoc = rproc->priv;
 	vsoc->rproc = rproc;
 	vsoc->dev = dev;
+	vsoc->iommu = vsoc_iommu_of(dev);
 	spin_lock_init(&vsoc->kick_lock);
 	mutex_init(&vsoc->gate_lock);
 	vsoc->gate.start = open_gate;
 	vsoc->gate.stop = close_gate;
 	init_waitqueue_head(&vsoc->done);
 	platform_set_drvdata(device, vsoc);
-	ret = open_control(vsoc);
+	ret = open_port(vsoc);
 	if (ret)
 		return ret;
-	take_over(vsoc);
-	ret = request_interrupts(vsoc);
+	ret = take_over(vsoc);
+	if (!ret)
+		ret = request_interrupts(vsoc);
 	if (ret)
 		goto close;
 	ret = rproc_add(rproc);
@@ -484,7 +476,7 @@ static int vsoc_probe(struct platform_device *device)
 interrupts:
 	free_interrupts(vsoc);
 close:
-	close_control(vsoc);
+	close_port(vsoc);
 	return ret;
 }
 
@@ -494,7 +486,7 @@ static void vsoc_remove(struct platform_device *device)
 
 	rproc_del(vsoc->rproc); /* stops it */
 	free_interrupts(vsoc);
-	close_control(vsoc);
+	close_port(vsoc);
 }
 
 static const struct of_device_id vsoc_match[] = {

@@ -12,13 +12,13 @@
 #include <linux/types.h>
 
 #define VSOC_CONTROL_SIZE    4096
-#define VSOC_CONTROL_VERSION 3
+#define VSOC_CONTROL_VERSION 4
 
 /* ivshmem: peer ids, the doorbells (vectors) of each peer, and where a peer is rung */
 #define VSOC_PEER_LINUX	   0
 #define VSOC_PEER_LAUNCHER 1
 #define VSOC_VECTOR_RING   0 /* a count in kicks or rings has changed */
-#define VSOC_VECTOR_POWER  1 /* request, exit, listens, or done and state have changed */
+#define VSOC_VECTOR_POWER  1 /* request, cut, exit, listens, or done, cut_done and state have changed */
 #define VSOC_VECTORS	   2
 #define VSOC_DOORBELL	   0x0c /* in BAR 0: peer << 16 | vector */
 
@@ -44,7 +44,12 @@ struct vsoc_control {
 	__le32 boot_address; /* where the coprocessor starts (da), before a request to be on */
 	__le32 exit;
 	__le32 listens; /* not 0 once the console is set up, and input can be sent */
-	__le32 reserved_linux[28];
+	/*
+	 * The coprocessor's IOMMU gets no answer from it: each change asks that it is off, however it was
+	 * started. By the driver of the IOMMU, while that of the coprocessor may ask for power.
+	 */
+	__le32 cut;
+	__le32 reserved_linux[27];
 	__le32 kicks[VSOC_NOTIFY_IDS]; /* how often each notify id was kicked, free-running */
 
 	/* written by the launcher */
@@ -60,7 +65,8 @@ struct vsoc_control {
 	__le32 early_table_size;
 	__le32 early_address;
 	__le32 window; /* the terminal's size: rows << 16 | columns; 0 where there is none */
-	__le32 reserved_launcher[24];
+	__le32 cut_done; /* the newest cut that was carried out: it has reached no memory since; after state */
+	__le32 reserved_launcher[23];
 	__le32 rings[VSOC_NOTIFY_IDS]; /* how often the coprocessor rang each, free-running */
 };
 

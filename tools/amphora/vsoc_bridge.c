@@ -269,6 +269,24 @@ static void set_power(struct vsoc_bridge *bridge)
 	ring_linux(bridge, VSOC_VECTOR_POWER);
 }
 
+/* What is cut off has ended by itself, as far as power is concerned: its driver reports a crash. */
+static void cut_power(struct vsoc_bridge *bridge)
+{
+	struct vsoc_control *control = bridge->control;
+	uint32_t cut = read_word(&control->cut);
+
+	if (cut == read_word(&control->cut_done))
+		return;
+	if (bridge->coprocessor.rproc.state == AMPH_RPROC_RUNNING) {
+		tool_error("the coprocessor is switched off: it does not answer its IOMMU");
+		if (power_off(bridge) != VSOC_OFF)
+			return; /* tried again at the next doorbell */
+		write_word(&control->state, VSOC_ENDED);
+	}
+	write_word(&control->cut_done, cut);
+	ring_linux(bridge, VSOC_VECTOR_POWER);
+}
+
 int vsoc_bridge_start_early(struct vsoc_bridge *bridge, uint64_t entry, uint64_t table,
 			    uint64_t table_size)
 {
@@ -315,6 +333,7 @@ void vsoc_bridge_serve(struct vsoc_bridge *bridge)
 	for (int vector = 0; vector < VSOC_VECTORS; vector++)
 		(void)eventfd_read(bridge->doorbells[VSOC_PEER_LAUNCHER][vector], &count);
 	listen_to_coprocessor(bridge);
+	cut_power(bridge);
 	set_power(bridge);
 	pass_kicks(bridge);
 }
