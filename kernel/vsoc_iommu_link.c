@@ -9,7 +9,7 @@
 
 #include "vsoc_iommu_internal.h"
 
-#define ANSWER_TIMEOUT_MS 3000 /* a coprocessor that runs answers at once, but its QEMU may be slowed */
+#define ANSWER_TIMEOUT_MS 3000 /* one that runs answers at once, but QEMU may be slow */
 #define CUT_TIMEOUT_MS	  15000 /* the launcher takes up to 5 s */
 #define POLL_US		  5
 

@@ -33,8 +33,9 @@ struct vsoc_iommu *vsoc_iommu_of(struct device *dev)
 {
 	struct iommu_device *iommu = dev->iommu ? dev->iommu->iommu_dev : NULL;
 
-	return iommu && iommu->ops == &vsoc_iommu_ops ? container_of(iommu, struct vsoc_iommu, iommu)
-						      : NULL;
+	return iommu && iommu->ops == &vsoc_iommu_ops
+		       ? container_of(iommu, struct vsoc_iommu, iommu)
+		       : NULL;
 }
 EXPORT_SYMBOL_GPL(vsoc_iommu_of);
 
@@ -312,8 +313,7 @@ static int open_memory(struct vsoc_iommu *iommu)
 
 	if (ret)
 		return ret;
-	if (!iommu->dev->dma_range_map ||
-	    phys_to_dma(iommu->dev, memory->base) != VSOC_IOMMU_DA ||
+	if (!iommu->dev->dma_range_map || phys_to_dma(iommu->dev, memory->base) != VSOC_IOMMU_DA ||
 	    memory->size < VSOC_IOMMU_SIZE) {
 		dev_err(iommu->dev, "its memory is not %#x bytes where the coprocessor sees %#x\n",
 			VSOC_IOMMU_SIZE, VSOC_IOMMU_DA);

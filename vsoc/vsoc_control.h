@@ -18,7 +18,7 @@
 #define VSOC_PEER_LINUX	   0
 #define VSOC_PEER_LAUNCHER 1
 #define VSOC_VECTOR_RING   0 /* a count in kicks or rings has changed */
-#define VSOC_VECTOR_POWER  1 /* request, cut, exit, listens, or done, cut_done and state have changed */
+#define VSOC_VECTOR_POWER  1 /* a request, an end or an answer has changed, as below */
 #define VSOC_VECTORS	   2
 #define VSOC_DOORBELL	   0x0c /* in BAR 0: peer << 16 | vector */
 

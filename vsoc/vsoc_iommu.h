@@ -12,9 +12,9 @@
 #ifndef VSOC_IOMMU_H
 #define VSOC_IOMMU_H
 
-#define VSOC_IOMMU_DA	     0x9ea00000u /* where the coprocessor must see it: the monitor is linked there */
+#define VSOC_IOMMU_DA	     0x9ea00000u /* where the coprocessor sees it: the monitor is linked there */
 #define VSOC_IOMMU_WORDS     0x00010000u /* of the page of words; the monitor's memory is before it */
-#define VSOC_IOMMU_TABLES    0x00100000u /* a quarter of a thousand tables of 4 KiB */
+#define VSOC_IOMMU_TABLES    0x00100000u /* 256 tables of 4 KiB */
 #define VSOC_IOMMU_SIZE	     0x00200000u
 #define VSOC_IOMMU_NOTIFY_ID 31 /* of the doorbells both ways, for these words alone */
 

@@ -77,7 +77,8 @@ void device_take(void)
 	(void)load_byte(UART_FIFO);
 	while (load_byte(UART_STATUS) & DATA_READY)
 		received |= 1u << (load_byte(UART_DATA) & 31);
-	received &= ~(1u << VSOC_IOMMU_NOTIFY_ID); /* the monitor's own: it looks at its words anyway */
+	received &=
+		~(1u << VSOC_IOMMU_NOTIFY_ID); /* the monitor's own: it looks at its words anyway */
 	if (source)
 		store(CLAIM, source);
 }

@@ -21,18 +21,18 @@
 #define SFENCE	    0x12000073u
 
 /* CSRs by number */
-#define CSR_MSTATUS  0x300u
-#define CSR_MISA     0x301u
-#define CSR_MIE	     0x304u
-#define CSR_MTVEC    0x305u
-#define CSR_MSCRATCH 0x340u
-#define CSR_MEPC     0x341u
-#define CSR_MCAUSE   0x342u
-#define CSR_MTVAL    0x343u
-#define CSR_MIP	     0x344u
-#define CSR_PMPCFG0  0x3a0u
-#define CSR_PMPADDR0 0x3b0u
-#define CSR_MHARTID  0xf14u
+#define CSR_MSTATUS   0x300u
+#define CSR_MISA      0x301u
+#define CSR_MIE	      0x304u
+#define CSR_MTVEC     0x305u
+#define CSR_MSCRATCH  0x340u
+#define CSR_MEPC      0x341u
+#define CSR_MCAUSE    0x342u
+#define CSR_MTVAL     0x343u
+#define CSR_MIP	      0x344u
+#define CSR_PMPCFG0   0x3a0u
+#define CSR_PMPADDR0  0x3b0u
+#define CSR_MHARTID   0xf14u
 #define MISA_RV32IMAC 0x40001105u
 
 static uint32_t pmp_address, pmp_config; /* the guest's */

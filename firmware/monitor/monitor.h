@@ -43,12 +43,11 @@ enum cause {
 	CAUSE_STORE_PAGE = 15,
 };
 
-#define csr_read(name)                                         \
-	({                                                     \
-		uint32_t csr_value_;                           \
-		__asm__ volatile("csrr %0, " #name             \
-				 : "=r"(csr_value_)::"memory"); \
-		csr_value_;                                    \
+#define csr_read(name)                                                            \
+	({                                                                        \
+		uint32_t csr_value_;                                              \
+		__asm__ volatile("csrr %0, " #name : "=r"(csr_value_)::"memory"); \
+		csr_value_;                                                       \
 	})
 #define csr_write(name, value) __asm__ volatile("csrw " #name ", %0" : : "r"(value) : "memory")
 

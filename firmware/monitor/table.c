@@ -79,7 +79,8 @@ void table_serve(void)
 uint32_t table_start(void)
 {
 	csr_write(pmpaddr0, NAPOT(VSOC_IOMMU_DA, HALF));
-	csr_write(pmpaddr1, NAPOT(VSOC_IOMMU_DA + HALF, HALF)); /* the walk reads as the guest would */
+	csr_write(pmpaddr1,
+		  NAPOT(VSOC_IOMMU_DA + HALF, HALF)); /* the walk reads as the guest would */
 	csr_write(pmpaddr3, NAPOT(DRAM_BASE, DRAM_SIZE));
 	table_protect(0, 0);
 	csr_write(mcounteren, 7);
