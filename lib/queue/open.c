@@ -59,12 +59,12 @@ static int give(struct amph_queue *queue, uint32_t slots, uint32_t stride, uint6
 {
 	struct amph_share *share = queue->path.share;
 	struct wire_message message;
-	volatile uint32_t *words = share->va;
+	uint32_t *words = share->va;
 	int error;
 
 	/* words, not memset: uncached memory may take aligned accesses only */
 	for (uint64_t i = 0; i < amph_queue_size(slots, stride) / sizeof(*words); i++)
-		words[i] = 0;
+		amph_store32(&words[i], 0);
 	amph_queue_ready(queue);
 	error = amph_queue_record(queue, true);
 	if (error)

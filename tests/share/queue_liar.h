@@ -104,7 +104,8 @@ static inline struct queue_slot truth(void)
 
 static inline void write_slot(const struct queue_slot *slot)
 {
-	*queue_slot(liar_queue, liar_queue->out, liar_queue->produced++) = *slot;
+	*(struct queue_slot *)SHARED_VIEW(
+		queue_slot(liar_queue, liar_queue->out, liar_queue->produced++)) = *slot;
 }
 
 /* The three ways in: quickly, by the call that goes by everything, and by the session's poll. */

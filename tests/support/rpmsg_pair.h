@@ -92,6 +92,22 @@ static inline void pair_side_setup(struct pair *pair, struct pair_side *side,
 			abort();
 }
 
+static inline void pair_setup(struct pair *pair, uint32_t count, uint32_t buffer_size)
+{
+	pair_side_setup(pair, &pair->main, &pair->peer, AMPH_RPMSG_MAIN, count, buffer_size);
+	pair_side_setup(pair, &pair->peer, &pair->main, AMPH_RPMSG_PEER, count, buffer_size);
+}
+
+/* In memory that the caller has: rings first. Then there is no pair_close(). */
+static inline void pair_place(struct pair *pair, char *memory, uint32_t count, uint32_t buffer_size)
+{
+	pair->ring_size = amph_vring_size(count, PAIR_ALIGN);
+	for (int i = 0; i < 2; i++, memory += (pair->ring_size + 63) / 64 * 64)
+		pair->rings[i] = memory;
+	pair->buffers = memory;
+	pair_setup(pair, count, buffer_size);
+}
+
 /* Memory and configurations; the caller may change the configurations before pair_start(). */
 static inline void pair_open(struct pair *pair, uint32_t count, uint32_t buffer_size)
 {
@@ -105,8 +121,7 @@ static inline void pair_open(struct pair *pair, uint32_t count, uint32_t buffer_
 	if (!pair->buffers)
 		abort();
 	memset(pair->buffers, 0x5a, (size_t)count * 2 * buffer_size);
-	pair_side_setup(pair, &pair->main, &pair->peer, AMPH_RPMSG_MAIN, count, buffer_size);
-	pair_side_setup(pair, &pair->peer, &pair->main, AMPH_RPMSG_PEER, count, buffer_size);
+	pair_setup(pair, count, buffer_size);
 }
 
 static inline int pair_start(struct pair *pair)

@@ -3,7 +3,7 @@
  * How the demo firmware takes its resource table: behind an order.h checker that overwrites the table
  * as soon as it has been copied, on a board that is a piece of this program's memory.
  */
-#define AMPH_ORDER_CHECKER "support/order_scribbler.h"
+#define AMPH_ORDER_CHECKER "support/order_hooks.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,14 +14,13 @@
 
 #include <cmocka.h>
 
+#include "support/order_plain.h"
+
 #include "../../firmware/common/link.c"
 #include "../../firmware/common/window.c"
 
 #define DA   0x10000000u
 #define SIZE 0x40000u
-
-void (*order_was_read)(void *shared, size_t length);
-void (*order_will_be_copied)(void *shared, size_t length);
 
 static struct amph_io dram, own[2];
 static struct table *shared;
@@ -56,15 +55,35 @@ int board_wait(uint64_t deadline)
 	return -ETIMEDOUT;
 }
 
-/* The other side changes the table as soon as it has been read. */
-static void scribble(void *read, size_t length)
+uint64_t order_load(const void *word, size_t size, struct order_site *site)
 {
-	uint8_t *bytes = read;
+	(void)site;
+	return order_plain_load(word, size);
+}
 
-	if (bytes < (uint8_t *)shared || bytes >= (uint8_t *)(shared + 1))
+void order_store(void *word, size_t size, uint64_t value, struct order_site *site)
+{
+	(void)site;
+	order_plain_store(word, size, value);
+}
+
+void order_barrier(struct order_site *site)
+{
+	(void)site;
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+}
+
+/* The other side changes the table as soon as it has been copied. */
+void order_copy(void *to, const void *from, size_t length, struct order_site *site)
+{
+	const uint8_t *bytes = from;
+
+	order_plain_copy(to, from, length);
+	if (site->kind != ORDER_COPY_FROM_SHARED || bytes < (uint8_t *)shared ||
+	    bytes >= (uint8_t *)(shared + 1))
 		return;
 	copies++;
-	memset(read, 0xff, length);
+	memset((uint8_t *)shared + (bytes - (uint8_t *)shared), 0xff, length);
 }
 
 static int open_board(void **state)
@@ -88,14 +107,12 @@ static int open_board(void **state)
 		0);
 	forbidden_count = 0;
 	copies = waits = ready_after = 0;
-	order_was_read = scribble;
 	return 0;
 }
 
 static int close_board(void **state)
 {
 	(void)state;
-	order_was_read = NULL;
 	free(dram.va);
 	return 0;
 }
