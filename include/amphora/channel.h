@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Channel: a small-message pipe between two sides, and the plug-in table for one.
- * Transport layer; knows the platform only. Messages are whole, in order, and pushed to a receiver.
+ * Transport layer; knows the platform only. Messages are whole, in order, and pushed to a receiver, who
+ * then sees everything in shared memory that the sender did before: a give by message needs no more.
  */
 #ifndef AMPHORA_CHANNEL_H
 #define AMPHORA_CHANNEL_H

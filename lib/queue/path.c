@@ -154,7 +154,7 @@ static void path_said(struct amph_session_path *path)
 	if (queue->state != AMPH_QUEUE_OPEN &&
 	    (queue->state != AMPH_QUEUE_CLOSING || !path->share->home))
 		return;
-	/* release: pairs with the acquires in amph_queue_was_told() and rest() */
+	/* release: the message is there for who sees this and looks at the channel, a barrier later */
 	queue_store(queue, &queue_sleeper(queue, queue->own_line)->said, ++queue->said);
 	amph_queue_knock(queue, QUEUE_FOR_MESSAGE);
 }
@@ -166,7 +166,7 @@ static bool path_moved(struct amph_session_path *path)
 
 	if (queue->state != AMPH_QUEUE_OPEN)
 		return false;
-	queue->moved = queue->consumed + queue_load(queue, queue_consumed(queue->peer_line));
+	queue->moved = queue->consumed + queue_peek(queue, queue_consumed(queue->peer_line));
 	return queue->moved != before;
 }
 
@@ -261,14 +261,13 @@ void amph_queue_ready(struct amph_queue *queue)
 		can |= QUEUE_SLEEPS;
 	if (queue->config.doorbell.ring)
 		can |= QUEUE_RINGS;
-	/* release: pairs with the acquire in amph_queue_meet() */
-	queue_store(queue, &queue_sleeper(queue, queue->own_line)->ready, can);
+	/* orders nothing: the home's zeroes are there for the importer by the give on the channel */
+	amph_queue_set(queue, &queue_sleeper(queue, queue->own_line)->ready, can);
 }
 
 bool amph_queue_meet(struct amph_queue *queue)
 {
-	/* acquire: pairs with the release in amph_queue_ready() */
-	queue->peer_ready = queue_load(queue, &queue_sleeper(queue, queue->peer_line)->ready);
+	queue->peer_ready = queue_peek(queue, &queue_sleeper(queue, queue->peer_line)->ready);
 	if (!(queue->peer_ready & QUEUE_READY))
 		return false;
 	queue->state = AMPH_QUEUE_OPEN;

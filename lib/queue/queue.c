@@ -114,7 +114,7 @@ __attribute__((noinline)) static uint32_t send_stream(struct amph_queue *queue,
 		if (length & fraction || !amph_quick_stream_add(&stream, offset, length))
 			break;
 		queue_fill(slot, kind, handle, generation, offset, length, entry->cookie);
-		/* release: pairs with the acquire in queue_has_slot() */
+		/* release: as in queue_put() */
 		amph_store32_release(&slot->sequence, ++position);
 	}
 	amph_quick_stream_close(&stream, lane->ranges);
@@ -170,7 +170,7 @@ HOT static inline struct queue_slot *slot_at(const struct amph_queue *queue, uin
 {
 	struct queue_slot *slot = queue_slot(queue, queue->in, position);
 
-	/* acquire: pairs with the release in amph_queue_put() */
+	/* acquire: pairs with the releases in queue_put() and send_stream() */
 	return amph_load32_acquire(&slot->sequence) == position + 1 ? slot : NULL;
 }
 
@@ -210,7 +210,7 @@ __attribute__((noinline)) static uint32_t take_stream(struct amph_queue *queue,
 	       amph_quick_stream_add(&stream, entry->offset, entry->length)) {
 		struct queue_slot *slot = queue_slot_of(in, ++position, mask, shift);
 
-		/* acquire: pairs with the release in amph_queue_put() */
+		/* acquire: pairs with the releases in queue_put() and send_stream() */
 		if (entry++ == last || amph_load32_acquire(&slot->sequence) != position + 1 ||
 		    amph_load32(&slot->kind) != kind || amph_load32(&slot->handle) != handle ||
 		    amph_load32(&slot->generation) != generation)
@@ -432,7 +432,7 @@ int amph_queue_take(struct amph_queue *queue, struct amph_queue_entry *entry)
 	if (queue->passing)
 		return amph_refuse(&queue->session->why, -EBUSY,
 				   "a callback of a pass takes nothing", 0, 0);
-	/* acquire: pairs with the release in queue_put() */
+	/* acquire: pairs with the releases in queue_put() and send_stream() */
 	if (queue_load(queue, &slot->sequence) != queue->consumed + 1)
 		return 0;
 	/* the rest may have been fetched before the sequence was there */

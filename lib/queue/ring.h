@@ -95,7 +95,14 @@ static inline void queue_invalidate(const struct amph_queue *queue, void *va, si
 		queue->cache->invalidate(va, length);
 }
 
-/* A word of the other side's, as it is now, before everything that follows. */
+/* A word of the other side's, as it is now; orders nothing. */
+static inline uint32_t queue_peek(const struct amph_queue *queue, uint32_t *word)
+{
+	queue_invalidate(queue, word, sizeof(*word));
+	return amph_load32(word);
+}
+
+/* The same, before everything that follows. */
 static inline uint32_t queue_load(const struct amph_queue *queue, uint32_t *word)
 {
 	queue_invalidate(queue, word, sizeof(*word));
@@ -109,13 +116,12 @@ static inline void queue_store(const struct amph_queue *queue, uint32_t *word, u
 	queue_clean(queue, word, sizeof(*word));
 }
 
-/* Is the descriptor that comes next there? */
+/* Is the descriptor that comes next there? Who takes it looks once more, with acquire. */
 static inline bool queue_has_slot(const struct amph_queue *queue)
 {
 	struct queue_slot *slot = queue_slot(queue, queue->in, queue->consumed);
 
-	/* acquire: pairs with the release in queue_put() */
-	return queue_load(queue, &slot->sequence) == queue->consumed + 1;
+	return queue_peek(queue, &slot->sequence) == queue->consumed + 1;
 }
 
 /* Is there room for one more? Looks at the other side's line only when it seems full. */
@@ -161,12 +167,15 @@ static inline void queue_put(struct amph_queue *queue, const struct amph_share *
 		   offset, length, cookie);
 	queue_clean(queue, slot, sizeof(*slot));
 	queue->produced++;
-	/* release: pairs with the acquire in queue_has_slot() */
+	/* release: pairs with the acquires in amph_queue_take(), slot_at() and take_stream() */
 	queue_store(queue, &slot->sequence, queue->produced);
 }
 
 void amph_queue_put(struct amph_queue *queue, const struct amph_share *share, uint64_t offset,
 		    uint64_t length, uint64_t cookie, bool reading);
+
+/* Stores a word of this side's; orders nothing. A function, because where it is used is not quick. */
+void amph_queue_set(const struct amph_queue *queue, uint32_t *word, uint32_t value);
 
 #define QUEUE_LOOKS 1024u /* of a wait, between two looks at the clock */
 

@@ -22,13 +22,19 @@
 #include "queue/ring.h"
 #include "share/internal.h"
 
+void amph_queue_set(const struct amph_queue *queue, uint32_t *word, uint32_t value)
+{
+	amph_store32(word, value);
+	queue_clean(queue, word, sizeof(*word));
+}
+
 bool amph_queue_there(struct amph_queue *queue, uint32_t what)
 {
 	if (what == QUEUE_FOR_SLOT)
 		return queue_has_slot(queue);
 	if (what == QUEUE_FOR_ROOM)
 		return queue_has_room(queue);
-	return queue_load(queue, queue_consumed(queue->peer_line)) == queue->produced;
+	return queue_peek(queue, queue_consumed(queue->peer_line)) == queue->produced;
 }
 
 void amph_queue_knock(struct amph_queue *queue, uint32_t what)
@@ -41,7 +47,7 @@ void amph_queue_knock(struct amph_queue *queue, uint32_t what)
 		return;
 	/* full: pairs with the one in amph_queue_sleep() */
 	amph_barrier_full();
-	waiting = queue_load(queue, &queue_sleeper(queue, queue->peer_line)->waiting);
+	waiting = queue_peek(queue, &queue_sleeper(queue, queue->peer_line)->waiting);
 	/* a message wakes who sleeps on the channel by itself */
 	if (what == QUEUE_FOR_MESSAGE && waiting & QUEUE_BY_CHANNEL)
 		return;
@@ -54,7 +60,7 @@ void amph_queue_knock(struct amph_queue *queue, uint32_t what)
 			queue->rung = waiting;
 	} else if (doorbell->ring) {
 		queue->rung = waiting;
-		queue_store(queue, bell, ++queue->rings);
+		amph_queue_set(queue, bell, ++queue->rings);
 		doorbell->ring(doorbell->argument, bell);
 	}
 }
@@ -74,8 +80,8 @@ bool amph_queue_sleep(struct amph_queue *queue, uint32_t what, uint32_t how)
 	/* who waits for room would sleep too */
 	amph_queue_tell(queue);
 	queue->sleeps += QUEUE_SLEEP;
-	queue_store(queue, &queue_sleeper(queue, queue->own_line)->waiting,
-		    queue->sleeps | (what & (QUEUE_FOR_SLOT | QUEUE_FOR_ROOM)) | how);
+	amph_queue_set(queue, &queue_sleeper(queue, queue->own_line)->waiting,
+		       queue->sleeps | (what & (QUEUE_FOR_SLOT | QUEUE_FOR_ROOM)) | how);
 	/* full: pairs with the one in amph_queue_knock() */
 	amph_barrier_full();
 	return !amph_queue_there(queue, what);
@@ -83,7 +89,7 @@ bool amph_queue_sleep(struct amph_queue *queue, uint32_t what, uint32_t how)
 
 void amph_queue_awake(struct amph_queue *queue)
 {
-	queue_store(queue, &queue_sleeper(queue, queue->own_line)->waiting, 0);
+	amph_queue_set(queue, &queue_sleeper(queue, queue->own_line)->waiting, 0);
 }
 
 /* Lets the session do its part without taking from the queue: messages, heartbeats, the end. */
@@ -108,33 +114,31 @@ static void rest(struct amph_queue *queue, uint32_t what, uint64_t until)
 		return;
 	}
 	peer = queue_sleeper(queue, queue->peer_line);
-	seen = queue_load(queue, &peer->bell);
-	/* acquire: pairs with the release in path_said(), which rings only for who sleeps already */
-	if (amph_queue_sleep(queue, what, 0) && queue_load(queue, &peer->said) == queue->heard)
+	/* a count that is too new already is no harm: what it was rung for is seen after the full barrier */
+	seen = queue_peek(queue, &peer->bell);
+	/* the full barrier pairs with the one after path_said(), which rings only for who sleeps already */
+	if (amph_queue_sleep(queue, what, 0) && queue_peek(queue, &peer->said) == queue->heard)
 		doorbell->wait(doorbell->argument, &peer->bell, seen, until);
 	amph_queue_awake(queue);
 }
 
-/* Nothing else is done here, so that what comes is seen at once. */
+/* Nothing else is done here, so that what comes is seen at once. As queue_has_slot(). */
 static bool look_for_slot(const struct amph_queue *queue, uint32_t looks)
 {
 	const uint32_t *word = &queue_slot(queue, queue->in, queue->consumed)->sequence;
 	uint32_t expected = queue->consumed + 1;
 
 	do {
-		if (amph_load32(word) == expected) {
-			/* acquire: pairs with the release in queue_put() */
-			amph_barrier_acquire();
+		if (amph_load32(word) == expected)
 			return true;
-		}
 	} while (--looks);
 	return false;
 }
 
 bool amph_queue_was_told(struct amph_queue *queue)
 {
-	/* acquire: pairs with the release in path_said() */
-	uint32_t said = queue_load(queue, &queue_sleeper(queue, queue->peer_line)->said);
+	/* before the channel is looked at there is the full barrier in amph_queue_sleep() */
+	uint32_t said = queue_peek(queue, &queue_sleeper(queue, queue->peer_line)->said);
 	bool told = said != queue->heard;
 
 	queue->heard = said;

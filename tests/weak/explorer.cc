@@ -35,6 +35,7 @@ struct cell {
 	const char *name;
 	uint8_t size;
 	bool guarded;
+	bool late; // what is loaded from it is used later
 	alignas(16) unsigned char storage[sizeof(word) > sizeof(field) ? sizeof(word)
 								       : sizeof(field)];
 
@@ -55,12 +56,43 @@ uint16_t table[buckets]; // cells by their address: the cell's number + 1, or 0
 weak_run current;
 weak_result *outcome;
 bool in_threads; // else in before() or after(): nobody else runs
-bool rung[WEAK_THREADS_MAX], asleep[WEAK_THREADS_MAX];
-alignas(word) unsigned char bells[WEAK_THREADS_MAX][sizeof(word)];
+const void *asleep[WEAK_THREADS_MAX]; // what each thread sleeps at, or NULL
 
-word &bell(uint32_t thread)
+struct bell {
+	bool rung;
+	alignas(16) unsigned char storage[sizeof(word)];
+
+	word &as_word()
+	{
+		return *reinterpret_cast<word *>(storage);
+	}
+};
+
+bell bells[WEAK_BELLS], pipes[WEAK_BELLS];
+
+// A load that is not done yet, by each thread.
+cell *late[WEAK_THREADS_MAX];
+uint32_t late_value[WEAK_THREADS_MAX];
+bool late_done[WEAK_THREADS_MAX];
+
+void sleep(const void *at)
 {
-	return *reinterpret_cast<word *>(bells[thread]);
+	rl::thread_info_base *self = rl::ctx().threadx_;
+	rl::timestamp_t before = self->last_yield_;
+
+	asleep[self->index_] = at;
+	rl::ctx().park_current_thread(false, false, false, $);
+	// Relacy would make the next loads younger than they need be
+	self->last_yield_ = before;
+}
+
+void wake(const void *at)
+{
+	for (uint32_t thread = 0; thread < current.scenario->threads; thread++)
+		if (asleep[thread] == at) {
+			asleep[thread] = nullptr;
+			rl::ctx().unpark_thread(static_cast<rl::thread_id_t>(thread), false, $);
+		}
 }
 
 [[noreturn]] void fail(const char *what, const char *name)
@@ -200,8 +232,20 @@ void print(const order_site *site, const char *name, uint64_t value)
 		       static_cast<unsigned long long>(value));
 }
 
+// Whatever it is that a barrier orders, loads before it are done.
+void do_late_load()
+{
+	uint32_t self = weak_self();
+
+	if (late[self] && !late_done[self]) {
+		late_done[self] = true;
+		late_value[self] = load(*late[self]);
+	}
+}
+
 void fence(rl::memory_order order)
 {
+	do_late_load();
 	rl::atomic_thread_fence(order, $);
 }
 
@@ -222,6 +266,7 @@ void declare(const void *first, size_t count, size_t size, const char *name, boo
 		one.name = name;
 		one.size = static_cast<uint8_t>(size);
 		one.guarded = guarded;
+		one.late = false;
 		if (guarded)
 			::new (one.storage) field(value);
 		else
@@ -244,9 +289,14 @@ template <int count> struct suite : rl::test_suite<suite<count>, count> {
 	void before()
 	{
 		forget();
-		for (uint32_t i = 0; i < count; i++) {
-			rung[i] = asleep[i] = false;
-			::new (bells[i]) word(0);
+		for (uint32_t i = 0; i < WEAK_BELLS; i++) {
+			bells[i].rung = false;
+			::new (bells[i].storage) word(0);
+			::new (pipes[i].storage) word(0);
+		}
+		for (uint32_t i = 0; i < WEAK_THREADS_MAX; i++) {
+			asleep[i] = nullptr;
+			late[i] = nullptr;
 		}
 		in_threads = false;
 		outcome->executions++;
@@ -264,8 +314,10 @@ template <int count> struct suite : rl::test_suite<suite<count>, count> {
 		in_threads = false;
 		if (current.scenario->after)
 			current.scenario->after();
-		for (uint32_t i = 0; i < count; i++)
-			bell(i).~word();
+		for (uint32_t i = 0; i < WEAK_BELLS; i++) {
+			bells[i].as_word().~word();
+			pipes[i].as_word().~word();
+		}
 		for (size_t i = 0; i < cell_count; i++) {
 			if (cells[i].guarded)
 				cells[i].as_field().~field();
@@ -350,32 +402,75 @@ void weak_check(bool holds, const char *what)
 		fail(what, nullptr);
 }
 
-void weak_ring(uint32_t thread)
+// Nobody else runs between a look and the sleep after it, nor in a wake.
+void weak_ring(uint32_t number)
 {
-	// from here to the end nobody else runs
-	bell(thread).store(1, rl::mo_relaxed, $);
-	rung[thread] = true;
-	if (asleep[thread]) {
-		asleep[thread] = false;
-		rl::ctx().unpark_thread(static_cast<rl::thread_id_t>(thread), false, $);
-	}
+	bells[number].as_word().store(1, rl::mo_relaxed, $);
+	bells[number].rung = true;
+	wake(&bells[number]);
 }
 
-void weak_sleep(void)
+void weak_sleep(uint32_t number)
 {
-	rl::thread_info_base *self = rl::ctx().threadx_;
+	if (!bells[number].rung)
+		sleep(&bells[number]);
+	bells[number].rung = false;
+	// the newest value, which who rang has stored: an interrupt is taken after it came
+	bells[number].as_word().fetch_add(0, rl::mo_acquire, $);
+}
 
-	if (!rung[self->index_]) {
-		rl::timestamp_t before = self->last_yield_;
+void weak_futex_wait(const uint32_t *at, uint32_t value)
+{
+	cell *one = find(at);
 
-		asleep[self->index_] = true;
-		rl::ctx().park_current_thread(false, false, false, $);
-		// Relacy would make the next loads younger than they need be
-		self->last_yield_ = before;
-	}
-	rung[self->index_] = false;
-	// the newest of the bell's values, which the ringing one stored: an interrupt is taken after it came
-	bell(weak_self()).fetch_add(0, rl::mo_acquire, $);
+	if (!one || one->guarded)
+		fail("a futex is no declared word", nullptr);
+	if (one->as_word().fetch_add(0, rl::mo_relaxed, $) == value)
+		sleep(one);
+}
+
+void weak_futex_wake(const uint32_t *at)
+{
+	const cell *one = find(at);
+
+	if (!one)
+		fail("a futex is no declared word", nullptr);
+	rl::ctx().sched();
+	wake(one);
+}
+
+void weak_used_later(const uint32_t *at)
+{
+	cell *one = find(at);
+
+	if (!one || one->guarded)
+		fail("no declared word is used later", nullptr);
+	one->late = true;
+}
+
+uint32_t weak_used(const uint32_t *at, uint32_t value)
+{
+	uint32_t self = weak_self();
+
+	if (!late[self] || late[self] != find(at))
+		return value;
+	do_late_load();
+	late[self] = nullptr;
+	return late_value[self];
+}
+
+// The two are in order by themselves, and order nothing that is stored afterwards.
+void weak_post(uint32_t number, uint32_t bell)
+{
+	pipes[number].as_word().fetch_add(1, rl::mo_release, $);
+	bells[bell].as_word().store(1, rl::mo_release, $);
+	bells[bell].rung = true;
+	wake(&bells[bell]);
+}
+
+uint32_t weak_posted(uint32_t number)
+{
+	return pipes[number].as_word().load(rl::mo_acquire, $);
 }
 
 void weak_yield(void)
@@ -405,6 +500,10 @@ uint64_t order_load(const void *at, size_t size, struct order_site *site)
 	bool ordered = site->kind == ORDER_LOAD_ACQUIRE && meet(site, one->name) == WEAK_NOTHING;
 	load_all(&value, at, size, ordered && current.operations ? rl::mo_acquire : rl::mo_relaxed,
 		 site);
+	if (one->late && !ordered) {
+		late[weak_self()] = one;
+		late_done[weak_self()] = false;
+	}
 	if (ordered && !current.operations)
 		fence(rl::mo_acquire);
 	print(site, one->name, value);

@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <amphora/fork.h>
 #include <amphora/time.h>
 
 #include "explorer.h"
@@ -31,6 +32,21 @@ uint64_t __wrap_amph_time_now(void);
 uint64_t __wrap_amph_time_now(void)
 {
 	return 1;
+}
+
+/* And each run apart is a fork, which the library would refuse to serve. */
+const uint32_t *__wrap_amph_fork_word(void);
+const uint32_t *__wrap_amph_fork_word(void)
+{
+	static const uint32_t generation;
+
+	return &generation;
+}
+
+uint32_t __wrap_amph_fork_generation(void);
+uint32_t __wrap_amph_fork_generation(void)
+{
+	return 0;
 }
 
 static const struct weak_scenario *scenarios[SCENARIOS_MAX];
@@ -75,9 +91,11 @@ static bool is_ordering(const struct order_site *site)
 
 static void print_site(const struct order_site *site, const char *word)
 {
-	printf("%s:%" PRIu32 ":%s:%s%s%s", short_name(site->file), site->line,
-	       site->function ? site->function : "(never run)", kind_name(site), word ? " of " : "",
-	       word ? word : "");
+	printf("%s:%" PRIu32, short_name(site->file), site->line);
+	if (strcmp(site->file, site->unit) != 0)
+		printf(" in %s", short_name(site->unit));
+	printf(":%s:%s%s%s", site->function ? site->function : "(never run)", kind_name(site),
+	       word ? " of " : "", word ? word : "");
 }
 
 /* Runs in a process of its own: what it does to its memory, or a crash, is its own. */
@@ -196,10 +214,30 @@ static bool removed_is_noticed(uint32_t number, enum weak_removal removal)
 	return noticed;
 }
 
+/* Nothing left out: what is noticed later is not noticed because it is run apart. */
+static int run_whole(void)
+{
+	for (uint32_t i = 0; i < scenario_count; i++) {
+		struct weak_run run = {.scenario = scenarios[i], .first = 1, .executions = SURVEY};
+		struct weak_result result;
+
+		run_apart(&run, &result);
+		if (result.failed) {
+			printf("%s: execution %" PRIu64 " failed: %s\n", run.scenario->name,
+			       result.execution, result.what);
+			return 1;
+		}
+	}
+	return 0;
+}
+
 static int remove_each(uint32_t part, uint32_t parts, uint32_t only)
 {
 	uint32_t caught = 0, missed = 0;
 	int error = survey();
+
+	if (!error)
+		error = run_whole();
 
 	for (uint32_t i = 0; i < weak_ordering_count && !error; i++) {
 		if (i % parts != part || (only < WEAK_ORDERINGS_MAX && i != only))
@@ -242,7 +280,8 @@ static int sites(void)
 
 static int trace(const char *name, uint64_t execution, uint32_t number)
 {
-	if (survey())
+	/* the numbers are those of the survey */
+	if (number != UINT32_MAX && survey())
 		return 1;
 	for (uint32_t i = 0; i < scenario_count; i++) {
 		struct weak_run run = {

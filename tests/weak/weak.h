@@ -59,12 +59,39 @@ void weak_write(uint32_t *field, uint32_t value);
 void weak_check(bool holds, const char *what);
 
 /*
- * A doorbell for each thread. Ring: wakes that thread, or keeps it from its next sleep; it orders no more
- * than a store to a device's register: what was written before is there for the woken one if a barrier
- * stands in between. Sleep: until somebody rings; nobody does: a deadlock, which fails the execution.
+ * Doorbells, by number. Ring: wakes who sleeps at it, or keeps the next one from its sleep; it orders no
+ * more than a store to a device's register: what was written before is there for the woken one if a
+ * barrier stands in between. Sleep: until somebody rings; nobody does: a deadlock, which fails the
+ * execution. One thread sleeps at a bell.
  */
-void weak_ring(uint32_t thread);
-void weak_sleep(void);
+#define WEAK_BELLS 8
+
+void weak_ring(uint32_t bell);
+void weak_sleep(uint32_t bell);
+
+/*
+ * A futex on a declared word: sleeps if the word's newest value is `value`, until somebody wakes it. As
+ * in the kernel the two are in order for each other; they order nothing else.
+ */
+void weak_futex_wait(const uint32_t *word, uint32_t value);
+void weak_futex_wake(const uint32_t *word);
+
+/*
+ * A load that is done late, after a store that follows it, is the one thing that Relacy does not do by
+ * itself. For a word whose value the code only hands on: declares, in before(), that what is loaded from it
+ * is not used until weak_used(), which returns what the load may as well have returned if no acquire and
+ * no barrier has bound it so far.
+ */
+void weak_used_later(const uint32_t *word);
+uint32_t weak_used(const uint32_t *word, uint32_t value);
+
+/*
+ * A pipe that counts, as a channel has one in the kernel or in a ring of its own: who sees that a message
+ * has arrived sees all that was done before it was posted. Posting rings a bell, and who is rung sees the
+ * message; a look without that may be too early. By number, as bells are.
+ */
+void weak_post(uint32_t pipe, uint32_t bell);
+uint32_t weak_posted(uint32_t pipe);
 
 /* Lets the others run, for loops that poll. A loop that goes on too long fails the execution. */
 void weak_yield(void);

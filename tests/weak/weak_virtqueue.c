@@ -94,7 +94,7 @@ static void rest(uint32_t side)
 		ring_if_wanted(side);
 	if (!weak_random(4) && amph_virtqueue_ask(&queues[side]))
 		return;
-	weak_sleep();
+	weak_sleep(side);
 	if (!weak_random(4))
 		amph_virtqueue_hush(&queues[side]);
 }
