@@ -23,7 +23,6 @@
 #define FRAME  (1920u * 1080u)
 #define SLOTS  16u
 #define SHARES (FRAMES + 1) /* and the queue's own memory */
-#define TIMES  100000u
 
 /* One side's storage: all of it the application's, none of it hidden. */
 static struct amph_channel_socket channel;
@@ -34,6 +33,8 @@ static struct amph_share shares[SHARES];
 static struct amph_segment segments[SHARES];
 static struct amph_range ranges[SHARES];
 static struct amph_queue queue;
+
+static uint32_t times = 100000; /* or as its argument says */
 
 /* Looks a while before it sleeps; the other side wakes it by a futex, and only when it sleeps. */
 static struct amph_queue_config way = {.spins = 20000, .by_receive = true};
@@ -120,7 +121,7 @@ static void hand_over(struct amph_ready *frames)
 	struct amph_queue_entry entry = {.length = FRAME};
 	uint32_t count;
 
-	for (uint32_t i = 0; i < TIMES; i++) {
+	for (uint32_t i = 0; i < times; i++) {
 		/* a frame that is open, attached and known to the other side already */
 		must("take", amph_ready_take(frames, &entry.share));
 		((uint8_t *)entry.share->va)[0] = (uint8_t)i;
@@ -171,8 +172,8 @@ static int lead(int fd)
 
 	begin = amph_time_now();
 	hand_over(&frames);
-	printf("%u frames of %u bytes there and back, %.2f us each, 0 bytes copied\n", TIMES, FRAME,
-	       (double)(amph_time_now() - begin) / TIMES / 1000);
+	printf("%u frames of %u bytes there and back, %.2f us each, 0 bytes copied\n", times, FRAME,
+	       (double)(amph_time_now() - begin) / times / 1000);
 
 	must("close frames", amph_ready_close(&frames, amph_deadline(5000)));
 	must("close", amph_session_close(&session, amph_deadline(5000)));
@@ -181,11 +182,13 @@ static int lead(int fd)
 	return 0;
 }
 
-int main(void)
+int main(int count, char **arguments)
 {
 	int fds[2], status;
 	pid_t child;
 
+	if (count > 1)
+		times = (uint32_t)strtoul(arguments[1], NULL, 10);
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, fds))
 		return 1;
 	child = fork();

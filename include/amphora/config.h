@@ -55,6 +55,19 @@
 #define AMPH_REASONS 1
 #endif
 
+/*
+ * 1: the sanitizers of docs/sanitizers.md are built in, and asleep until the environment's
+ * AMPHORA_SANITIZE wakes them: at a hand-off, one pointer that is looked at on the slow way. Linux
+ * only: elsewhere 1 needs a port's amph_sanitize_start(). Shapes no structure.
+ */
+#ifndef AMPH_SANITIZE
+#if defined(__linux__) && __STDC_HOSTED__
+#define AMPH_SANITIZE 1
+#else
+#define AMPH_SANITIZE 0
+#endif
+#endif
+
 #ifdef __cplusplus
 #define AMPH_STATIC_ASSERT(condition, text) static_assert(condition, text)
 #else

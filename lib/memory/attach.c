@@ -6,6 +6,7 @@
 #include <amphora/policy.h>
 
 #include "memory/internal.h"
+#include "memory/sanitize.h"
 
 static int check_quarantine(struct amph_shm *shm, const struct amph_target *target)
 {
@@ -146,5 +147,6 @@ int amph_shm_attach(struct amph_shm *shm, struct amph_target *target, uint32_t d
 		return error;
 	}
 	amph_attachment_link(attachment);
+	amph_sanitize(attached, attachment);
 	return 0;
 }

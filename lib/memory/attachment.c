@@ -6,6 +6,7 @@
 #include <amphora/policy.h>
 
 #include "memory/internal.h"
+#include "memory/sanitize.h"
 
 void amph_attachment_link(struct amph_attachment *attachment)
 {
@@ -95,6 +96,7 @@ int amph_shm_detach(struct amph_attachment *attachment)
 			return amph_refuse(&shm->why, -EBUSY, "the target holds bytes from here on",
 					   shm->storage.ranges[i].offset,
 					   shm->storage.ranges[i].length);
+	amph_sanitize(detaching, attachment);
 	target->ops->detach(target, attachment);
 	amph_attachment_unlink(attachment);
 	return 0;

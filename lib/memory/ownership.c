@@ -9,6 +9,7 @@
  */
 #include "memory/quick.h"
 #include "memory/range.h"
+#include "memory/sanitize.h"
 
 /*
  * Can dirty lines of the CPU, or stale ones, be in the way of this target? A target with hooks of its
@@ -33,7 +34,8 @@ int amph_attachment_invalidate(struct amph_attachment *attachment, uint64_t offs
 		return attachment->target->ops->sync_for_cpu(attachment, offset, length);
 	if (!cache || !cache->invalidate)
 		return 0;
-	return cache->invalidate((char *)attachment->shm->va + offset, (size_t)length);
+	return cache->invalidate((char *)amph_sanitize_mapping(attachment->shm) + offset,
+				 (size_t)length);
 }
 
 static int check_range(struct amph_shm *shm, uint64_t offset, uint64_t length, uint32_t granule)
@@ -209,9 +211,9 @@ static int sync_away(struct amph_attachment *attachment, uint64_t offset, uint64
 	else if (shm->cpu_reads_only || !cache)
 		return 0; /* who never writes has no dirty line */
 	else if (amph_attachment_written(attachment) && cache->flush)
-		error = cache->flush((char *)shm->va + offset, (size_t)length);
+		error = cache->flush((char *)amph_sanitize_mapping(shm) + offset, (size_t)length);
 	else if (cache->clean)
-		error = cache->clean((char *)shm->va + offset, (size_t)length);
+		error = cache->clean((char *)amph_sanitize_mapping(shm) + offset, (size_t)length);
 	if (error)
 		return amph_refuse(&shm->why, error, "the cache can't be cleaned", offset, length);
 	return 0;
@@ -254,7 +256,7 @@ static bool hand_over_piece(struct amph_attachment *attachment, uint64_t offset,
 
 	if (!shm || (offset | length) & (attachment->granule - 1) || !attachment->coherent ||
 	    !shm->references || attachment->target->state != AMPH_TARGET_ALIVE || !offset ||
-	    !length || amph_memory_forked(shm->memory))
+	    !length || !in_same_process(shm))
 		return false;
 	written = to != AMPH_HOLDER_CPU && amph_attachment_written(attachment);
 	range = &shm->storage.ranges[amph_range_find(shm, offset)];
@@ -286,6 +288,39 @@ static inline bool hand_over_quickly(struct amph_attachment *attachment, uint64_
 
 #endif
 
+#if AMPH_SANITIZE
+
+/* What is checked, with the sanitizers told before and after: out of the way of all others. */
+__attribute__((noinline, cold)) static int give_told(struct amph_attachment *attachment,
+						     uint64_t offset, uint64_t length,
+						     const struct amph_hand_off *hand_off)
+{
+	int error;
+
+	amph_sanitize(giving, attachment, offset, length, hand_off->share);
+	error = sync_away(attachment, offset, length);
+	if (!error)
+		amph_range_hand_over(attachment->shm, offset, offset + length, hand_off, true);
+	amph_sanitize(changed, attachment->shm, offset, length);
+	return error;
+}
+
+__attribute__((noinline, cold)) static int take_told(struct amph_attachment *attachment,
+						     uint64_t offset, uint64_t length,
+						     const struct amph_hand_off *hand_off)
+{
+	int error;
+
+	amph_sanitize(taking, attachment, offset, length, hand_off->was_written);
+	error = sync_back(attachment, offset, length, hand_off);
+	if (!error)
+		amph_range_hand_over(attachment->shm, offset, offset + length, hand_off, true);
+	amph_sanitize(changed, attachment->shm, offset, length);
+	return error;
+}
+
+#endif
+
 /* Out of line: the quick way needs no stack of its own then. */
 __attribute__((noinline)) static int give(struct amph_attachment *attachment, uint64_t offset,
 					  uint64_t length, bool reading)
@@ -299,6 +334,10 @@ __attribute__((noinline)) static int give(struct amph_attachment *attachment, ui
 		return 0;
 #endif
 	error = check_give(attachment, offset, length, reading, &hand_off);
+#if AMPH_SANITIZE
+	if (!error && __builtin_expect(amph_sanitizing(), 0))
+		return give_told(attachment, offset, length, &hand_off);
+#endif
 	if (!error)
 		error = sync_away(attachment, offset, length);
 	if (!error)
@@ -318,6 +357,10 @@ __attribute__((noinline)) static int take(struct amph_attachment *attachment, ui
 		return 0;
 #endif
 	error = check_take(attachment, offset, length, reading, &hand_off);
+#if AMPH_SANITIZE
+	if (!error && __builtin_expect(amph_sanitizing(), 0))
+		return take_told(attachment, offset, length, &hand_off);
+#endif
 	if (!error)
 		error = sync_back(attachment, offset, length, &hand_off);
 	if (!error)

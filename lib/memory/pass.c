@@ -6,6 +6,7 @@
 #include <amphora/policy.h>
 
 #include "memory/range.h"
+#include "memory/sanitize.h"
 
 /* May it, and if so: what it does to the record. */
 static int check_pass(const struct amph_attachment *from, const struct amph_attachment *to,
@@ -56,7 +57,9 @@ int amph_shm_pass(struct amph_attachment *from, struct amph_attachment *to, uint
 	struct amph_hand_off hand_off;
 	int error = check_pass(from, to, offset, length, &hand_off);
 
-	if (!error)
-		amph_range_hand_over(from->shm, offset, offset + length, &hand_off, true);
-	return error;
+	if (error)
+		return error;
+	amph_sanitize(passing, from, to, offset, length);
+	amph_range_hand_over(from->shm, offset, offset + length, &hand_off, true);
+	return 0;
 }

@@ -6,6 +6,7 @@
 #include <amphora/log.h>
 
 #include "memory/range.h"
+#include "memory/sanitize.h"
 
 void amph_shm_reclaim(struct amph_attachment *attachment)
 {
@@ -17,6 +18,7 @@ void amph_shm_reclaim(struct amph_attachment *attachment)
 
 		if (!(range->holders & attachment->bit))
 			continue;
+		amph_sanitize(taking, attachment, range->offset, range->length, range->written);
 		if (range->written && amph_attachment_has_cache(attachment) &&
 		    amph_attachment_invalidate(attachment, range->offset, range->length))
 			amph_log(AMPH_LOG_WARNING,
@@ -27,4 +29,5 @@ void amph_shm_reclaim(struct amph_attachment *attachment)
 			range->holders = AMPH_HOLDER_CPU;
 	}
 	amph_range_merge(shm);
+	amph_sanitize(changed, shm, 0, shm->size);
 }

@@ -7,17 +7,21 @@
 #include <amphora/provider.h>
 
 #include "memory/internal.h"
+#include "memory/sanitize.h"
 
 int amph_memory_init_checked(struct amph_memory *memory, uint32_t abi, uint32_t size)
 {
 	int error = amph_abi_check(abi, size, (uint32_t)sizeof(*memory));
 
+	if (!error)
+		error = amph_sanitize_start();
 	if (error)
 		return error;
 	*memory = (struct amph_memory){
 		.generation = 1,
 		.fork_generation = amph_fork_generation(),
-		.fork_word = amph_fork_word(),
+		/* without it nothing goes by the quick ways: all that happens is told */
+		.fork_word = amph_sanitizing() ? NULL : amph_fork_word(),
 		.quarantine_max = AMPH_QUARANTINE_MEMORY,
 	};
 	return 0;
@@ -119,6 +123,7 @@ void amph_shm_publish(struct amph_shm *shm, uint32_t holder)
 		shm->next->link = &shm->next;
 	memory->buffers = shm;
 	shm->why = (struct amph_why){0};
+	amph_sanitize(opened, shm);
 }
 
 int amph_shm_fail(struct amph_memory *memory, struct amph_shm *shm, int error)
@@ -159,6 +164,7 @@ static void leave_list(struct amph_shm *shm)
 
 void amph_shm_close(struct amph_shm *shm)
 {
+	amph_sanitize(closing, shm);
 	leave_list(shm);
 	if (shm->home) {
 		amph_attachment_unlink(shm->home);

@@ -6,6 +6,7 @@
 #include <amphora/fork.h>
 
 #include "memory/internal.h"
+#include "memory/sanitize.h"
 
 /*
  * A child has a copy of the lists, but the buffers' mappings were kept out of it: what lies at their
@@ -30,6 +31,7 @@ static void end_attachment(struct amph_target *target, struct amph_attachment *a
 	struct amph_shm *shm = attachment->shm;
 
 	amph_shm_reclaim(attachment);
+	amph_sanitize(detaching, attachment);
 	target->ops->detach(target, attachment);
 	amph_attachment_acquit(attachment);
 	if (attachment == shm->home)

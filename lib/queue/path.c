@@ -141,6 +141,8 @@ static void path_closed(struct amph_session_path *path)
 {
 	struct amph_queue *queue = queue_of(path);
 
+	if (path->share)
+		amph_sanitize(exempt, path->share->shm, false);
 	queue->state = AMPH_QUEUE_CLOSED;
 	queue->session->path = NULL;
 	path->share = NULL;
@@ -198,15 +200,16 @@ int amph_queue_init(struct amph_queue *queue, struct amph_session *session,
 		.share_max = session->config.share_max,
 		.share_bytes = session->config.share_max * sizeof(struct amph_share),
 		.fork_generation = session->fork_generation,
-		.fork_word = amph_fork_word(),
+		/* without it nothing goes by the quick way: all that happens is told */
+		.fork_word = amph_sanitizing() ? NULL : amph_fork_word(),
 		.config = *config,
 	};
 	queue->path.ops = &amph_queue_path_ops;
 	return 0;
 }
 
-int amph_queue_shape(struct amph_queue *queue, struct amph_share *share, uint32_t slots,
-		     uint32_t stride)
+static int shape(struct amph_queue *queue, struct amph_share *share, uint32_t slots,
+		 uint32_t stride)
 {
 	const struct amph_session *session = queue->session;
 	const struct amph_attachment *attachment = share->attachment;
@@ -251,6 +254,22 @@ int amph_queue_shape(struct amph_queue *queue, struct amph_share *share, uint32_
 	queue->path.share = share;
 	queue->session->path = &queue->path;
 	return 0;
+}
+
+int amph_queue_shape(struct amph_queue *queue, struct amph_share *share, uint32_t slots,
+		     uint32_t stride)
+{
+	int error;
+
+	if (!amph_sanitizing())
+		return shape(queue, share, slots, stride);
+	/* both sides keep touching a ring that one of them has: its memory itself, without protection */
+	amph_sanitize(exempt, share->shm, true);
+	share->va = share->shm->va;
+	error = shape(queue, share, slots, stride);
+	if (error)
+		amph_sanitize(exempt, share->shm, false);
+	return error;
 }
 
 void amph_queue_ready(struct amph_queue *queue)

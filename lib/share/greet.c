@@ -135,8 +135,10 @@ int amph_session_open(struct amph_session *session, uint64_t deadline)
 {
 	if (amph_session_forked(session))
 		return -EPERM;
-	if (session->state == AMPH_SESSION_IDLE)
+	if (session->state == AMPH_SESSION_IDLE) {
 		session->state = AMPH_SESSION_GREETING;
+		amph_sanitize(session_opened, session, session->config.target->name);
+	}
 	while (session->state == AMPH_SESSION_GREETING) {
 		uint64_t again = amph_deadline(LOOK_MS);
 		int error = session->main ? session->main->hello(session, deadline) : 0;

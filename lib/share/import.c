@@ -69,6 +69,8 @@ static int import_buffer(struct amph_session *session, struct amph_share *share)
 	}
 	share->import_attachment.granule = share->granule;
 	share->import_attachment.method = share->method;
+	if (amph_sanitizing())
+		share->va = share->import_shm.va; /* a shadow of the window */
 	share->attachment = &share->import_attachment;
 	share->shm = &share->import_shm;
 	return 0;

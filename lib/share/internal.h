@@ -12,6 +12,7 @@
 #include <amphora/session.h>
 #include <amphora/session_lock.h>
 
+#include "memory/sanitize.h"
 #include "share/wire.h"
 
 /* Is this a child of the process that initialised the session? */

@@ -187,6 +187,7 @@ static void end(struct amph_session *session, enum amph_session_state state)
 	const struct amph_session_events *events = session->config.events;
 
 	session->state = state;
+	amph_sanitize(session_ended, session);
 	/* what goes by it takes no part any more, also for who asks in `ended` */
 	if (session->path)
 		session->path->ops->closed(session->path);

@@ -302,8 +302,6 @@ void amph_session_free_share(struct amph_session *session, struct amph_share *sh
 	if (session->offers)
 		session->offers->freed(session, share);
 	if (!share->home) {
-		void *va = share->va;
-
 		session->displaced -= share->displaced;
 		share->displaced = false;
 
@@ -311,6 +309,10 @@ void amph_session_free_share(struct amph_session *session, struct amph_share *sh
 		share->fd = -1;
 		share->va = NULL;
 		if (share->shm) {
+			void *va;
+
+			amph_sanitize(closing, share->shm);
+			va = share->import_shm.va;
 			/* the window goes: nobody may use the buffer through an old reference */
 			share->import_shm.va = NULL;
 			if (amph_shm_put(&share->import_shm) == -EBUSY)

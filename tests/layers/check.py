@@ -56,7 +56,8 @@ FREESTANDING = {"float.h", "iso646.h", "limits.h", "stdalign.h", "stdarg.h", "st
 OPTIONAL = {("error.h", "errno.h")}
 
 # Variables that the portable core may hold. log.h: the hook is the one that contexts share.
-VARIABLES = {("log.c", "log_hook"), ("log.c", "log_argument")}
+VARIABLES = {("log.c", "log_hook"), ("log.c", "log_argument"),
+             ("sanitize.c", "amph_sanitize_hook")}
 
 MEMORY_FUNCTIONS = {"memcpy", "memset"}
 # Not the program's: compilers and sanitizers bring them.

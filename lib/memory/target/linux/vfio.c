@@ -12,6 +12,7 @@
 
 #include <amphora/log.h>
 
+#include "memory/sanitize.h"
 #include "memory/target/linux/iova.h"
 #include "memory/target/linux/vfio_internal.h"
 
@@ -107,11 +108,11 @@ static int check_buffer(const struct amph_shm *shm, uint64_t page, struct amph_w
 			"the device's accesses go through the caches, past which the CPU "
 			"reads and writes this buffer",
 			shm->flags, 0);
-	if ((uintptr_t)shm->va % page)
+	if ((uintptr_t)amph_sanitize_mapping(shm) % page)
 		return amph_refuse(why, -EINVAL,
 				   "the buffer does not start on a page of the IOMMU: the device "
 				   "would reach what is before it",
-				   (uintptr_t)shm->va, page);
+				   (uintptr_t)amph_sanitize_mapping(shm), page);
 	if (shm->size % page)
 		return amph_refuse(why, -EINVAL,
 				   "the buffer does not fill pages of the IOMMU: the device would "
@@ -182,7 +183,7 @@ static int map(struct amph_target_vfio *target, struct amph_attachment *attachme
 	const struct amph_shm *shm = attachment->shm;
 	struct vfio_iommu_type1_dma_map request = {
 		.argsz = sizeof(request),
-		.vaddr = (uintptr_t)shm->va,
+		.vaddr = (uintptr_t)amph_sanitize_mapping(shm),
 		.iova = iova,
 		.size = shm->size,
 	};
