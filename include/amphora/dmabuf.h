@@ -42,8 +42,9 @@ struct amph_provider_heap {
  * opening it, each with *why (may be NULL); -EPROTO (built with other limits).
  *
  * Opening a buffer gives the fewest whole pages that hold it, zeroed by the heap: shm->size stays what
- * was asked for, the dma-buf is larger by up to a page. va is NULL where the heap gives the CPU no
- * mapping (protected memory). -ENOMEM: the heap has no memory of this size, or a heap named system...
+ * was asked for, the dma-buf is larger by up to a page. A heap named AMPH_HEAP_PROTECTED..., or one that
+ * refuses the CPU a mapping, gives buffers with AMPH_SHM_PROTECTED and without a va; whether they are
+ * zeroed is the heap's to say. -ENOMEM: the heap has no memory of this size, or a heap named system...
  * would take more than /proc/meminfo has (MemAvailable less CmaFree) and have processes killed for
  * it; -ENOTSUP: AMPH_SHM_READ_ONLY, AMPH_SHM_HUGE, and AMPH_SHM_NOT_CACHED but for heaps whose name
  * ends in "-uncached", whose buffers have that flag whether asked for or not; the errors of opening the
@@ -68,6 +69,19 @@ static inline int amph_provider_heap_init(struct amph_provider_heap *provider, c
  * Returns 0; -ENOENT (none of these is in /dev/dma_heap), -ERANGE (size too small); *why (may be NULL).
  */
 int amph_heap_find_cma(char *heap, size_t size, struct amph_why *why);
+
+/*
+ * What the names of heaps start with whose memory the CPU cannot map: Linux's "protected,secure-video"
+ * and others (6.18), and "protected,amphora" of the module amphora_protected (docs/policy.md).
+ */
+#define AMPH_HEAP_PROTECTED "protected,"
+
+/*
+ * The name of the alphabetically first such heap, in heap[size]; each has a purpose and an owner of its
+ * own, so an application that knows its heap's name uses that. Returns 0; -ENOENT (there is none),
+ * -ERANGE (size too small); *why (may be NULL).
+ */
+int amph_heap_find_protected(char *heap, size_t size, struct amph_why *why);
 
 /* --- udmabuf --- */
 
@@ -96,8 +110,8 @@ int amph_dmabuf_size(int fd, uint64_t *size, struct amph_why *why);
 
 /*
  * Opens a buffer over a dma-buf from V4L2, DRM, a vendor's allocator, or another process: `size` bytes
- * from `offset`, a multiple of the page size. The fd is duplicated. va is NULL where the exporter gives
- * the CPU no mapping. The contents are whatever they are, not zero, and a device may be writing them
+ * from `offset`, a multiple of the page size. The fd is duplicated. va is NULL, and AMPH_SHM_PROTECTED
+ * set, where the exporter gives the CPU no mapping. The contents are whatever they are, not zero, and a device may be writing them
  * until amph_dmabuf_wait_fences(). AMPH_SHM_READ_ONLY maps it for reading only; without it the fd must
  * be open for reading and writing (V4L2's VIDIOC_EXPBUF and DRM's PRIME export give that for O_RDWR).
  * Returns as amph_shm_open(); -EINVAL also: the name is not "import:...", no dma-buf, offset; -EBADF;

@@ -104,6 +104,12 @@ struct amph_provider_pool {
 	 * AMPH_SHM_NOT_CACHED, asked for or not, and is zeroed by words. Set before the first open.
 	 */
 	bool not_cached;
+	/*
+	 * A firewall keeps this processor from it (TrustZone); va is NULL. Every buffer has
+	 * AMPH_SHM_PROTECTED, asked for or not, and what was in it stays until somebody else clears it.
+	 * Set before the first open.
+	 */
+	bool is_protected;
 };
 
 /* name: before the colon, lives as long as the provider. Returns 0, -EINVAL, or -EPROTO. */

@@ -18,7 +18,8 @@ struct amph_provider_ops {
 	/*
 	 * Gets shm->size bytes of zeroed memory for shm->name (the part after the colon is `name`),
 	 * honouring shm->flags. Fills va, handle, handle_offset, storage.segments, segment_count and
-	 * private_data. Returns 0 or -errno with shm->why set; on error nothing is held.
+	 * private_data; sets AMPH_SHM_PROTECTED in flags where the CPU can't map it, and then no va.
+	 * Returns 0 or -errno with shm->why set; on error nothing is held.
 	 */
 	int (*open)(struct amph_provider *provider, struct amph_shm *shm, const char *name);
 	/* Takes the memory back: no target reaches it any more. Cannot fail. */

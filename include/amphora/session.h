@@ -397,7 +397,7 @@ void amph_session_lose(struct amph_session *session, int error, const char *what
 int amph_session_wait_share(struct amph_session *session, struct amph_share *share,
 			    enum amph_share_state state, uint64_t deadline);
 
-/* Waits, polling, until the CPU owns the range. 0, -ETIMEDOUT, or the error that ended the session. */
+/* Waits, polling, until the CPU owns the range, protected or not. 0, -ETIMEDOUT, or the error that ended the session. */
 int amph_session_wait_range(struct amph_session *session, struct amph_share *share, uint64_t offset,
 			    uint64_t length, bool write, uint64_t deadline);
 

@@ -36,6 +36,12 @@ struct amph_segment {
 #define AMPH_SHM_READ_ONLY  0x1u /* nobody else ever writes it: sealed where the provider can */
 #define AMPH_SHM_HUGE	    0x2u /* huge pages, or -ENOTSUP / -ENOMEM */
 #define AMPH_SHM_NOT_CACHED 0x4u /* the CPU's mapping is uncached, or -ENOTSUP */
+/*
+ * The CPU cannot map it: va is NULL, and no cache of the CPU's is ever maintained for it. Asked for: or
+ * -ENOTSUP. Set whether asked for or not where a provider gives such memory. Everything but touching
+ * works as for any other buffer.
+ */
+#define AMPH_SHM_PROTECTED 0x8u
 
 /* What a target does with the bytes: the direction of an attachment. */
 #define AMPH_DEVICE_READS	 0x1u
@@ -133,10 +139,10 @@ int amph_memory_add_provider(struct amph_memory *memory, struct amph_provider *p
 
 /*
  * Opens a buffer of `size` bytes under the name "provider:name", one reference, all of it the CPU's.
- * The contents are zero. Returns 0; -EINVAL (name, size 0, storage), -ENAMETOOLONG, -ENOENT (no such
+ * The contents are zero; of protected memory they are what its provider says. Returns 0; -EINVAL (name, size 0, storage), -ENAMETOOLONG, -ENOENT (no such
  * provider), -EEXIST (that name is open here: amph_shm_find() it), -ENOTSUP (flags), -ENOSPC
  * (segment storage, pool descriptors), -ENOMEM, -EFAULT (the provider's segments are not the
- * buffer), -EPERM after a fork; the reason in shm->why and memory->why. On error nothing is open.
+ * buffer, or its protected memory is mapped), -EPERM after a fork; the reason in shm->why and memory->why. On error nothing is open.
  */
 int amph_shm_open(struct amph_memory *memory, struct amph_shm *shm,
 		  const struct amph_shm_storage *storage, const char *name, uint64_t size,
@@ -254,7 +260,8 @@ int amph_shm_may_pass(const struct amph_attachment *from, const struct amph_atta
 
 /*
  * May the CPU touch these bytes now? write: to write, else to read.
- * Returns 0, -EINVAL (range), -EACCES and shm->why.
+ * Returns 0; -EINVAL (range); -EACCES (it does not own them); -ENOTSUP (it owns them, but they are
+ * protected: it can't touch them); and shm->why.
  */
 int amph_shm_check_access(struct amph_shm *shm, uint64_t offset, uint64_t length, bool write);
 

@@ -65,6 +65,8 @@ int amph_shm_check(const struct amph_shm *shm)
 {
 	if (!shm->memory || !shm->references == !shm->abandoned)
 		return -EFAULT;
+	if (shm->flags & AMPH_SHM_PROTECTED && shm->va)
+		return -EFAULT;
 	if (shm->link && *shm->link != shm)
 		return -EFAULT;
 	if (shm->name_link && (*shm->name_link != shm || shm->imported || !shm->link))

@@ -15,6 +15,9 @@ static int check_import(struct amph_shm *shm, const struct amph_target *home, ui
 	if (shm->flags & AMPH_SHM_READ_ONLY && direction & AMPH_DEVICE_WRITES)
 		return amph_refuse(&shm->why, -EROFS, "writing to a read-only buffer", direction,
 				   AMPH_DEVICE_READS);
+	if (shm->flags & AMPH_SHM_PROTECTED && shm->va)
+		return amph_refuse(&shm->why, -EINVAL, "a protected buffer has no mapping",
+				   shm->flags, 0);
 	if (amph_target_forked(home))
 		return amph_refuse(&shm->why, -EPERM,
 				   "the home belongs to the process that forked this one",

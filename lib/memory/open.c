@@ -39,6 +39,24 @@ int amph_memory_add_provider(struct amph_memory *memory, struct amph_provider *p
 	return 0;
 }
 
+/* What the provider said of the memory, against the buffer and against what was asked for. */
+static int check_memory(struct amph_shm *shm, uint32_t flags)
+{
+	if (shm->segment_count > shm->storage.segment_max ||
+	    (shm->segment_count &&
+	     amph_segments_check(shm->storage.segments, shm->segment_count, shm->size, &shm->why)))
+		return amph_refuse(&shm->why, -EFAULT, "the provider's segments are not the buffer",
+				   shm->segment_count, shm->storage.segment_max);
+	if (shm->flags & AMPH_SHM_PROTECTED && shm->va)
+		return amph_refuse(&shm->why, -EFAULT, "the provider's protected memory is mapped",
+				   shm->flags, 0);
+	if (flags & ~shm->flags & AMPH_SHM_PROTECTED)
+		return amph_refuse(&shm->why, -ENOTSUP,
+				   "the provider's memory is not protected: the CPU can map it",
+				   flags, shm->flags);
+	return 0;
+}
+
 int amph_shm_open(struct amph_memory *memory, struct amph_shm *shm,
 		  const struct amph_shm_storage *storage, const char *name, uint64_t size,
 		  uint32_t flags)
@@ -59,16 +77,15 @@ int amph_shm_open(struct amph_memory *memory, struct amph_shm *shm,
 	}
 	shm->memory = memory;
 	shm->provider = provider;
+	/* whether it is protected is the provider's to say */
+	shm->flags &= ~AMPH_SHM_PROTECTED;
 	error = provider->ops->open(provider, shm, own_name);
 	if (error)
 		return amph_shm_fail(memory, shm, error);
-	if (shm->segment_count > shm->storage.segment_max ||
-	    (shm->segment_count &&
-	     amph_segments_check(shm->storage.segments, shm->segment_count, size, &shm->why))) {
+	error = check_memory(shm, flags);
+	if (error) {
 		provider->ops->close(provider, shm);
-		amph_refuse(&shm->why, -EFAULT, "the provider's segments are not the buffer",
-			    shm->segment_count, shm->storage.segment_max);
-		return amph_shm_fail(memory, shm, -EFAULT);
+		return amph_shm_fail(memory, shm, error);
 	}
 	amph_shm_publish(shm, AMPH_HOLDER_CPU);
 	amph_name_add(shm);

@@ -13,13 +13,13 @@
 
 /*
  * Can dirty lines of the CPU, or stale ones, be in the way of this target? A target with hooks of its
- * own knows the memory, and not only this side's mapping.
+ * own knows the memory, and not only this side's mapping. Of what the CPU can't map it caches nothing.
  */
 bool amph_attachment_has_cache(const struct amph_attachment *attachment)
 {
 	const struct amph_shm *shm = attachment->shm;
 
-	if (attachment->coherent)
+	if (attachment->coherent || shm->flags & AMPH_SHM_PROTECTED)
 		return false;
 	return attachment->target->ops->sync_for_cpu ||
 	       (shm->va && !(shm->flags & AMPH_SHM_NOT_CACHED));
@@ -419,7 +419,12 @@ __attribute__((noinline)) static int check_access(struct amph_shm *shm, uint64_t
 		access.without = ~AMPH_HOLDER_CPU;
 		access.disturbed = TEXT("the bytes from here on are shared for reading");
 	}
-	return check_records(shm, offset, length, &access);
+	error = check_records(shm, offset, length, &access);
+	if (!error && shm->flags & AMPH_SHM_PROTECTED)
+		error = amph_refuse(&shm->why, -ENOTSUP,
+				    "the buffer is protected: the CPU has no mapping of it",
+				    shm->flags, 0);
+	return error;
 }
 
 int amph_shm_check_access(struct amph_shm *shm, uint64_t offset, uint64_t length, bool write)
@@ -428,7 +433,8 @@ int amph_shm_check_access(struct amph_shm *shm, uint64_t offset, uint64_t length
 	/* one record, all of it the CPU's alone: again the same checks */
 	if (shm->references && in_same_process(shm) && shm->range_count == 1 &&
 	    shm->storage.ranges->holders == AMPH_HOLDER_CPU && length && offset < shm->size &&
-	    length <= shm->size - offset && !(write && shm->cpu_reads_only))
+	    length <= shm->size - offset && !(write && shm->cpu_reads_only) &&
+	    !(shm->flags & AMPH_SHM_PROTECTED))
 		return 0;
 #endif
 	return check_access(shm, offset, length, write);

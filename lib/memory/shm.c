@@ -79,7 +79,8 @@ int amph_shm_prepare(struct amph_memory *memory, struct amph_shm *shm,
 		     const struct amph_shm_storage *storage, const char *full_name, uint64_t size,
 		     uint32_t flags, const char **name)
 {
-	const uint32_t known = AMPH_SHM_READ_ONLY | AMPH_SHM_HUGE | AMPH_SHM_NOT_CACHED;
+	const uint32_t known = AMPH_SHM_READ_ONLY | AMPH_SHM_HUGE | AMPH_SHM_NOT_CACHED |
+			       AMPH_SHM_PROTECTED;
 	int error;
 
 	*shm = (struct amph_shm){.handle = -1, .attachment_bits = AMPH_HOLDER_CPU};

@@ -49,6 +49,10 @@ static int check_open(struct amph_session *session, const struct amph_share *sha
 			&session->why, -ENOTSUP,
 			"a driver syncs this memory whole: a queue needs uncached memory",
 			share->flags, AMPH_SHM_NOT_CACHED);
+	if (share->flags & AMPH_SHM_PROTECTED)
+		return amph_refuse(&session->why, -ENOTSUP,
+				   "this side can't touch a queue in protected memory",
+				   share->flags, 0);
 	/* before a byte of it is touched */
 	error = amph_shm_may_give(share->attachment, 0, share->size, false);
 	return error ? amph_refuse_as(&session->why, error, &share->shm->why) : 0;

@@ -183,13 +183,13 @@ int amph_ready_put(struct amph_ready *ready, struct amph_share *share)
 				   "the share is not of this pool, or was put back already", 0, 0);
 	if (is_shared(buffer)) {
 		error = amph_shm_check_access(&buffer->shm, 0, share->size, false);
-		if (!error)
+		if (!error || error == -ENOTSUP)
 			error = amph_shm_check_access(&buffer->shm, 0, share->size, true);
 		if (error == -EACCES)
 			return amph_refuse(&config->session->why, -EBUSY,
 					   "the other side has not returned all of it", 0,
 					   share->size);
-		if (error)
+		if (error && error != -ENOTSUP) /* protected: owned, and never touched */
 			return error;
 		buffer->next = ready->free;
 		ready->free = (uint32_t)(buffer - config->buffers);

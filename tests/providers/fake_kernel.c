@@ -56,9 +56,10 @@ struct fake_kernel kernel;
 
 void fake_kernel_init(void)
 {
-	kernel = (struct fake_kernel){.heaps = {"system", "reserved", "vendor-uncached"},
-				      .limit = "64\n",
-				      .poll_events = POLLIN | POLLOUT};
+	kernel = (struct fake_kernel){
+		.heaps = {"system", "reserved", "vendor-uncached", "protected,secure-video"},
+		.limit = "64\n",
+		.poll_events = POLLIN | POLLOUT};
 }
 
 void fake_kernel_fail(int n, int error)

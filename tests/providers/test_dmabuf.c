@@ -181,11 +181,91 @@ static void memory_that_the_cpu_may_not_map_is_a_buffer_without_va(void **state)
 		kernel.mmap_error = answers[i];
 		assert_int_equal(place_open(&p, "heap:a", SIZE, 0), 0);
 		assert_null(p.shm.va);
+		assert_int_equal(p.shm.flags, AMPH_SHM_PROTECTED);
+		assert_int_equal(amph_shm_put(&p.shm), 0);
+		assert_int_equal(place_open(&p, "heap:a", SIZE, AMPH_SHM_PROTECTED), 0);
 		assert_int_equal(amph_shm_put(&p.shm), 0);
 	}
 	kernel.mmap_error = ENOMEM;
 	assert_int_equal(place_open(&p, "heap:a", SIZE, 0), -ENOMEM);
 	assert_says(&p.shm.why, "mapped");
+}
+
+static void a_protected_heap_is_not_asked_for_a_mapping(void **state)
+{
+	struct place p;
+	int fds;
+
+	(void)state;
+	place_init(&p, "protected,secure-video");
+	fds = count_fds();
+	kernel.mmap_error = ENOMEM; /* would be an error, were it asked */
+	assert_int_equal(place_open(&p, "heap:a", SIZE, 0), 0);
+	assert_null(p.shm.va);
+	assert_int_equal(p.shm.flags, AMPH_SHM_PROTECTED);
+	assert_int_equal(amph_shm_check(&p.shm), 0);
+	assert_int_equal(amph_shm_check_access(&p.shm, 0, SIZE, false), -ENOTSUP);
+	assert_int_equal(amph_shm_put(&p.shm), 0);
+	/* nobody runs out of ordinary memory by it */
+	assert_int_equal(place_open(&p, "heap:a", SIZE, AMPH_SHM_PROTECTED), 0);
+	assert_int_equal(amph_shm_put(&p.shm), 0);
+	assert_int_equal(count_fds(), fds);
+	assert_int_equal(kernel.mapped, 0);
+}
+
+static void a_heap_whose_memory_is_mapped_is_not_protected(void **state)
+{
+	struct place p;
+	int fds;
+
+	(void)state;
+	place_init(&p, "reserved");
+	fds = count_fds();
+	assert_int_equal(place_open(&p, "heap:a", SIZE, AMPH_SHM_PROTECTED), -ENOTSUP);
+	assert_says(&p.memory.why, "not protected");
+	assert_int_equal(place_open(&p, "udmabuf:a", SIZE, AMPH_SHM_PROTECTED), -ENOTSUP);
+	assert_int_equal(count_fds(), fds);
+	assert_int_equal(kernel.mapped, 0);
+}
+
+static void somebody_elses_protected_dmabuf_says_so(void **state)
+{
+	struct place p;
+	int fd;
+
+	(void)state;
+	place_init(&p, "system");
+	fd = fake_dmabuf(SIZE, O_RDWR);
+	assert_int_equal(place_import(&p, fd, SIZE, 0), 0);
+	assert_int_equal(p.shm.flags, 0);
+	assert_int_equal(amph_shm_put(&p.shm), 0);
+	kernel.mmap_error = EINVAL;
+	assert_int_equal(place_import(&p, fd, SIZE, 0), 0);
+	assert_int_equal(p.shm.flags, AMPH_SHM_PROTECTED);
+	assert_int_equal(amph_shm_put(&p.shm), 0);
+	close(fd);
+}
+
+static void the_first_protected_heap_is_found_by_its_name(void **state)
+{
+	char folder[128], heap[AMPH_HEAP_NAME_MAX];
+	struct amph_why why = {0};
+
+	(void)state;
+	fake_kernel_init();
+	assert_int_equal(amph_heap_choose_protected("/nowhere", heap, sizeof(heap), &why), -ENOENT);
+	assert_says(&why, "protected,");
+	make_file("/heaps/system", "");
+	snprintf(folder, sizeof(folder), "%s/heaps", kernel.folder);
+	make_file("/heaps/unprotected,a", "");
+	assert_int_equal(amph_heap_choose_protected(folder, heap, sizeof(heap), &why), -ENOENT);
+	make_file("/heaps/protected,secure-video", "");
+	make_file("/heaps/protected,amphora", "");
+	assert_int_equal(amph_heap_choose_protected(folder, heap, sizeof(heap), &why), 0);
+	assert_string_equal(heap, "protected,amphora");
+	assert_int_equal(amph_heap_choose_protected(folder, heap, 17, &why), -ERANGE);
+	assert_int_equal(amph_heap_choose_protected(folder, heap, 18, &why), 0);
+	remove_folder();
 }
 
 static void udmabuf_gets_a_memfd_that_cannot_shrink(void **state)
@@ -415,6 +495,10 @@ int main(void)
 		cmocka_unit_test(system_heap_is_not_asked_for_more_than_is_available),
 		cmocka_unit_test(uncached_heap_gives_uncached_buffers),
 		cmocka_unit_test(memory_that_the_cpu_may_not_map_is_a_buffer_without_va),
+		cmocka_unit_test(a_protected_heap_is_not_asked_for_a_mapping),
+		cmocka_unit_test(a_heap_whose_memory_is_mapped_is_not_protected),
+		cmocka_unit_test(somebody_elses_protected_dmabuf_says_so),
+		cmocka_unit_test(the_first_protected_heap_is_found_by_its_name),
 		cmocka_unit_test(udmabuf_gets_a_memfd_that_cannot_shrink),
 		cmocka_unit_test(udmabufs_limit_is_looked_at_each_time),
 		cmocka_unit_test(missing_udmabuf_is_told_at_once),

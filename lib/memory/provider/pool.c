@@ -67,6 +67,8 @@ static int pool_open(struct amph_provider *base, struct amph_shm *shm, const cha
 		else
 			__builtin_memset(shm->va, 0, (size_t)length);
 	}
+	if (provider->is_protected)
+		shm->flags |= AMPH_SHM_PROTECTED;
 	if (provider->not_cached)
 		shm->flags |= AMPH_SHM_NOT_CACHED;
 	shm->handle = provider->handle;

@@ -24,4 +24,7 @@ int amph_dmabuf_map_known(int fd, uint64_t offset, uint64_t length, int writable
 int amph_heap_choose_cma(const char *heaps, const char *reserved_memory, const char *regions,
 			 char *heap, size_t size, struct amph_why *why);
 
+/* amph_heap_find_protected() with the folder of the heaps' devices. */
+int amph_heap_choose_protected(const char *heaps, char *heap, size_t size, struct amph_why *why);
+
 #endif

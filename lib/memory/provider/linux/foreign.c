@@ -155,6 +155,8 @@ static int open_fd(struct amph_shm *shm, int fd, uint64_t offset, amph_foreign_m
 		close(own);
 		return error;
 	}
+	if (!shm->va)
+		shm->flags |= AMPH_SHM_PROTECTED;
 	shm->handle = own;
 	shm->handle_offset = offset;
 	shm->cpu_reads_only = shm->flags & AMPH_SHM_READ_ONLY;

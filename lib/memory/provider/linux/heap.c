@@ -62,6 +62,17 @@ static int check_flags(struct amph_shm *shm, const char *heap)
 	return 0;
 }
 
+/*
+ * Linux's names: "protected,secure-video", ... The exporter refuses a mapping too, but need not be asked
+ * for one.
+ */
+static bool is_protected(const char *heap)
+{
+	static const char prefix[] = AMPH_HEAP_PROTECTED;
+
+	return !strncmp(heap, prefix, sizeof(prefix) - 1);
+}
+
 /* CMA and protected heaps have regions of their own, and refuse by themselves. */
 static int check_available(const char *heap, uint64_t length, struct amph_why *why)
 {
@@ -105,11 +116,14 @@ static int heap_open(struct amph_provider *base, struct amph_shm *shm, const cha
 	fd = allocate(provider->heap, length, &shm->why);
 	if (fd < 0)
 		return fd;
-	error = amph_dmabuf_map_known(fd, 0, length, 1, &shm->va, &shm->why);
+	if (!is_protected(provider->heap))
+		error = amph_dmabuf_map_known(fd, 0, length, 1, &shm->va, &shm->why);
 	if (error) {
 		close(fd);
 		return error;
 	}
+	if (!shm->va)
+		shm->flags |= AMPH_SHM_PROTECTED;
 	if (is_uncached(provider->heap))
 		shm->flags |= AMPH_SHM_NOT_CACHED;
 	shm->handle = fd;

@@ -25,16 +25,19 @@ static bool is_there(const char *folder, const char *name, const char *file)
 }
 
 /*
- * The alphabetically first name in `folder` that has `file` beneath it and a heap of its own; kept in
- * found[AMPH_HEAP_NAME_MAX].
+ * The alphabetically first name in `folder` that starts with `prefix`, has `file` beneath it and a heap of
+ * its own; kept in found[AMPH_HEAP_NAME_MAX].
  */
-static bool first_heap_in(const char *folder, const char *file, const char *heaps, char *found)
+static bool first_heap_in(const char *folder, const char *prefix, const char *file,
+			  const char *heaps, char *found)
 {
 	DIR *entries = opendir(folder);
 	struct dirent *entry;
 
 	found[0] = 0;
 	while (entries && (entry = readdir(entries))) {
+		if (strncmp(entry->d_name, prefix, strlen(prefix)))
+			continue;
 		if (entry->d_name[0] == '.' || strlen(entry->d_name) >= AMPH_HEAP_NAME_MAX)
 			continue;
 		if (found[0] && strcmp(entry->d_name, found) > 0)
@@ -61,17 +64,8 @@ static bool usual_heap(const char *heaps, char *found)
 	return false;
 }
 
-int amph_heap_choose_cma(const char *heaps, const char *reserved_memory, const char *regions,
-			 char *heap, size_t size, struct amph_why *why)
+static int hand_out(const char *found, char *heap, size_t size, struct amph_why *why)
 {
-	char found[AMPH_HEAP_NAME_MAX];
-
-	if (!first_heap_in(reserved_memory, "/linux,cma-default", heaps, found) &&
-	    !usual_heap(heaps, found) && !first_heap_in(regions, "", heaps, found))
-		return amph_refuse(why, -ENOENT,
-				   "no heap of contiguous memory is in /dev/dma_heap: "
-				   "CONFIG_DMABUF_HEAPS_CMA and cma=, or linux,cma-default",
-				   0, 0);
 	if (strlen(found) >= size)
 		return amph_refuse(why, -ERANGE, "no room for the heap's name", strlen(found) + 1,
 				   size);
@@ -79,9 +73,40 @@ int amph_heap_choose_cma(const char *heaps, const char *reserved_memory, const c
 	return 0;
 }
 
+int amph_heap_choose_cma(const char *heaps, const char *reserved_memory, const char *regions,
+			 char *heap, size_t size, struct amph_why *why)
+{
+	char found[AMPH_HEAP_NAME_MAX];
+
+	if (!first_heap_in(reserved_memory, "", "/linux,cma-default", heaps, found) &&
+	    !usual_heap(heaps, found) && !first_heap_in(regions, "", "", heaps, found))
+		return amph_refuse(why, -ENOENT,
+				   "no heap of contiguous memory is in /dev/dma_heap: "
+				   "CONFIG_DMABUF_HEAPS_CMA and cma=, or linux,cma-default",
+				   0, 0);
+	return hand_out(found, heap, size, why);
+}
+
+int amph_heap_choose_protected(const char *heaps, char *heap, size_t size, struct amph_why *why)
+{
+	char found[AMPH_HEAP_NAME_MAX];
+
+	if (!first_heap_in(heaps, AMPH_HEAP_PROTECTED, "", heaps, found))
+		return amph_refuse(why, -ENOENT,
+				   "no heap named " AMPH_HEAP_PROTECTED "... is in "
+				   "/dev/dma_heap",
+				   0, 0);
+	return hand_out(found, heap, size, why);
+}
+
 int amph_heap_find_cma(char *heap, size_t size, struct amph_why *why)
 {
 	return amph_heap_choose_cma("/dev/dma_heap",
 				    "/sys/firmware/devicetree/base/reserved-memory",
 				    "/sys/kernel/mm/cma", heap, size, why);
+}
+
+int amph_heap_find_protected(char *heap, size_t size, struct amph_why *why)
+{
+	return amph_heap_choose_protected("/dev/dma_heap", heap, size, why);
 }
