@@ -87,6 +87,18 @@ static enum dma_data_direction to_dma(u32 direction)
 	}
 }
 
+/*
+ * Whether the CPU has a mapping of its own of what is there, and so may cache it. Of protected memory
+ * (no-map) it has none, and a sync would go through it.
+ */
+static bool is_cached(struct device *dev, dma_addr_t address)
+{
+	struct iommu_domain *domain = get_dma_domain(dev);
+	phys_addr_t pa = domain ? iommu_iova_to_phys(domain, address) : dma_to_phys(dev, address);
+
+	return virt_addr_valid(phys_to_virt(pa));
+}
+
 /* One segment more; or the last one grows. */
 static void add_segment(struct amphora_attachment *attachment, u64 address, u64 length)
 {
@@ -121,6 +133,7 @@ static int check_piece(struct amphora_attachment *attachment, dma_addr_t address
 static int read_table(struct amphora_attachment *attachment, struct sg_table *table)
 {
 	struct scatterlist *sg;
+	bool cached = true;
 	u64 offset = 0;
 	unsigned int i;
 	int ret;
@@ -137,7 +150,10 @@ static int read_table(struct amphora_attachment *attachment, struct sg_table *ta
 		attachment->pieces[attachment->piece_count++].address = sg_dma_address(sg);
 		add_segment(attachment, sg_dma_address(sg), length);
 		offset += length;
+		cached = cached && is_cached(attachment->remote->dev, sg_dma_address(sg));
 	}
+	if (!cached)
+		attachment->piece_count = 0;
 	return offset == attachment->size ? 0 : -EIO;
 }
 
@@ -160,7 +176,7 @@ static int take_table(struct amphora_attachment *attachment, struct sg_table *ta
 	attachment->enforced = attachment->translated;
 	attachment->coherent = dev_is_dma_coherent(dev) && !attachment->bounced;
 	attachment->granule = amphora_granule(dev);
-	if (attachment->coherent) {
+	if (attachment->coherent || !attachment->piece_count) {
 		kvfree(attachment->pieces);
 		attachment->pieces = NULL;
 		attachment->piece_count = 0;
