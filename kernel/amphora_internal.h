@@ -170,6 +170,10 @@ void amphora_iommu_end(struct amphora_processor *remote);
 int amphora_iommu_map(struct amphora_attachment *attachment);
 void amphora_iommu_unmap(struct amphora_attachment *attachment);
 
+/* --- amphora_hwspinlock.c: locks that it shares with Linux --- */
+
+long amphora_lock_open(struct amphora_processor *remote, void __user *argument);
+
 /* --- amphora_coherent.c: memory for queues --- */
 
 int amphora_memory_map(struct amphora_attachment *attachment);

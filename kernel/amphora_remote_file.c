@@ -181,6 +181,8 @@ static long remote_ioctl(struct file *file, unsigned int command, unsigned long 
 		return attach(opened->remote, user);
 	case AMPHORA_IOC_COHERENT:
 		return allocate(opened->remote, user);
+	case AMPHORA_IOC_LOCK_OPEN:
+		return amphora_lock_open(opened->remote, user);
 	default:
 		return -ENOTTY;
 	}

@@ -22,6 +22,7 @@
 #include <linux/wait.h>
 
 #include "remoteproc_internal.h"
+#include "vsoc_hwspinlock_kernel.h"
 #include "vsoc_iommu_internal.h"
 #include "vsoc_port.h"
 
@@ -190,8 +191,10 @@ static int vsoc_stop(struct rproc *rproc)
 	struct vsoc_rproc *vsoc = rproc->priv;
 	int ret = power_off(vsoc);
 
-	if (!ret)
+	if (!ret) {
 		disconnect(vsoc);
+		vsoc_hwspinlock_reclaim();
+	}
 	return ret;
 }
 

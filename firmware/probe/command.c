@@ -9,6 +9,7 @@
 #include "../common/board.h"
 #include "../common/trace.h"
 #include "command.h"
+#include "count.h"
 #include "work.h"
 
 #define QUEUE_MAX 16u
@@ -23,6 +24,7 @@ static const char *const names[] = {PROBE_SERVICE, PROBE_SAMPLE_SERVICE};
 static struct amph_rpmsg_endpoint endpoints[2];
 static uint32_t device; /* counts them */
 static struct asker askers[PROBE_LISTS]; /* of jobs */
+static struct asker counter; /* of the count */
 static struct {
 	struct probe_message message;
 	struct asker asker;
@@ -107,6 +109,13 @@ static uint32_t run(const struct probe_message *message, const struct asker *ask
 		if (!status)
 			askers[message->list] = *asker;
 		return status;
+	case PROBE_COUNT:
+		status = count_start(message, answer, &counter);
+		if (!status)
+			counter = *asker;
+		return status;
+	case PROBE_HOLD:
+		return count_hold(message);
 	case PROBE_SCRIBBLE:
 	case PROBE_STOP_SCRIBBLE:
 		return work_scribble(message, message->command == PROBE_SCRIBBLE);
@@ -130,7 +139,7 @@ static uint32_t run(const struct probe_message *message, const struct asker *ask
 static bool is_silent(uint32_t command)
 {
 	return command == PROBE_CHECKSUM || command == PROBE_VERIFY || command == PROBE_FILL ||
-	       command == PROBE_CRASH;
+	       command == PROBE_CRASH || command == PROBE_COUNT;
 }
 
 bool command_run(void)

@@ -14,6 +14,7 @@
 #include "../common/main.h"
 #include "../common/trace.h"
 #include "command.h"
+#include "count.h"
 #include "work.h"
 
 #define WAIT_MS 20 /* the longest sleep: a driver that goes rings no doorbell */
@@ -63,6 +64,7 @@ void firmware_main(void)
 
 		busy = command_run();
 		busy = work_run() || busy;
+		busy = count_run() || busy;
 		if (!messages && !busy)
 			board_wait(amph_deadline(WAIT_MS));
 	}

@@ -53,6 +53,12 @@ enum probe_command {
 		8, /* serves no message any more; with argument 1 it goes on scribbling; no answer */
 	PROBE_EXIT = 9, /* ends in good order with exit code `argument`; no answer */
 	PROBE_RING = 10, /* with argument 1, rings both doorbells over and over, whatever happens */
+	/*
+	 * Adds 1 to the word that is segments[0], `length` times, each under the hardware lock `argument`;
+	 * one at a time. PROBE_BUSY: it was not to be had.
+	 */
+	PROBE_COUNT = 11,
+	PROBE_HOLD = 12, /* takes the hardware lock `argument` and keeps it until its end */
 };
 
 enum probe_status {

@@ -40,7 +40,7 @@ ALLOWED = {
 HEADERS = {
     "base": "config version error",
     "platform": "order time event lock irq cache log io fork machine",
-    "memory": "shm attachment provider target shared_lock pool memfd remote remote_ti dmabuf uio vfio "
+    "memory": "shm attachment provider target shared_lock hwspinlock pool memfd remote remote_ti dmabuf uio vfio "
               "policy",
     "transport": "virtqueue rpmsg channel rpmsg_service",
     "share": "session session_lock wire ready",

@@ -134,11 +134,12 @@ static void set_window(const struct vsoc_control *control)
 	before = window;
 }
 
-/* The coprocessor's IOMMU's, the coprocessor's, and then Amphora's where there are any. */
+/* Those of what the coprocessor shares with Linux, its own, and then Amphora's where there are any. */
 static void load_drivers(void)
 {
-	static const char *const drivers[] = {DRIVERS "vsoc_iommu.ko", DRIVERS "vsoc_rproc.ko",
-					      DRIVERS "amphora.ko", DRIVERS "amphora_protected.ko"};
+	static const char *const drivers[] = {DRIVERS "vsoc_hwspinlock.ko", DRIVERS "vsoc_iommu.ko",
+					      DRIVERS "vsoc_rproc.ko", DRIVERS "amphora.ko",
+					      DRIVERS "amphora_protected.ko"};
 
 	for (size_t i = 0; i < sizeof(drivers) / sizeof(drivers[0]); i++) {
 		int error = access(drivers[i], F_OK) ? 0 : module_load(drivers[i], "");

@@ -2,12 +2,14 @@
 /*
  * /dev/amphora: buffers that a remote processor reaches, attached by user space.
  *
- * Three kinds of file descriptors, each made from the one before:
+ * Kinds of file descriptors, each made from the one before:
  *
  *   /dev/amphora   open it once; AMPHORA_IOC_REMOTE makes a
  *   remote         one remote processor, proved by an open fd of it; AMPHORA_IOC_ATTACH and
  *                  AMPHORA_IOC_COHERENT make an
- *   attachment     one buffer that it reaches, under its own (device) addresses
+ *   attachment     one buffer that it reaches, under its own (device) addresses; and from a remote
+ *                  AMPHORA_IOC_LOCK_OPEN makes a
+ *   lock           one hardware spinlock that both can take
  *
  * An attachment belongs to one life (boot) of the remote processor. When that life begins to end it
  * is revoked: poll() says EPOLLHUP, and every call but AMPHORA_IOC_INFO is -ESTALE. The memory is
@@ -138,6 +140,42 @@ struct amphora_coherent {
 #define AMPHORA_IOC_RPMSG_LIST	_IOWR(0xA8, 0x11, struct amphora_rpmsg_list)
 #define AMPHORA_IOC_ATTACH	_IOWR(0xA8, 0x12, struct amphora_attach)
 #define AMPHORA_IOC_COHERENT	_IOWR(0xA8, 0x13, struct amphora_coherent)
+
+/*
+ * One of the hardware spinlocks that the remote processor's device tree node lists (hwlocks). Any
+ * number of fds may be of one lock; each is a holder of its own. Returns 0; -ENOENT (no such entry, or
+ * no device tree), -ENODEV (the processor or the locks' driver is gone), -EBUSY (a driver uses it),
+ * -EINVAL (flags), -EMFILE, -ENOMEM, -EFAULT.
+ */
+struct amphora_lock_open {
+	__u32 index; /* of the entry in hwlocks */
+	__u32 flags; /* 0 */
+	__s32 fd; /* out: the lock, close-on-exec */
+	__u32 reserved;
+};
+
+#define AMPHORA_IOC_LOCK_OPEN _IOWR(0xA8, 0x18, struct amphora_lock_open)
+
+/* --- a lock ---
+ * Held by the fd, by all its copies together. When the last copy is closed while it holds the lock (its
+ * process died), the lock is released, and whoever takes it next by this interface learns once that what
+ * it protects is in doubt. The other side is not told.
+ */
+
+#define AMPHORA_LOCK_IN_DOUBT (1u << 0)
+
+/*
+ * Takes it, sleeping between tries; 0 tries once. Returns 0 and *state; -ETIMEDOUT, -EDEADLK (this fd
+ * holds it), -EINTR, -EINVAL (flags), -EFAULT: not taken.
+ */
+struct amphora_lock_take {
+	__u64 timeout_ns;
+	__u32 flags; /* 0 */
+	__u32 state; /* out: AMPHORA_LOCK_* */
+};
+
+#define AMPHORA_IOC_LOCK_TAKE	 _IOWR(0xA8, 0x30, struct amphora_lock_take)
+#define AMPHORA_IOC_LOCK_RELEASE _IO(0xA8, 0x31) /* -EPERM: this fd does not hold it */
 
 /* --- an attachment ---
  * poll(): EPOLLHUP | EPOLLERR once it is revoked or released.
