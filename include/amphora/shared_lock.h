@@ -106,8 +106,8 @@ struct amph_hardware_lock {
 };
 
 /*
- * A lock of the board's. The hardware decides who has it; what was written before `unlock` is ordered
- * before it, and what follows `try_lock` after it, by barriers that are strong enough for a device.
+ * A lock of the board's. The hardware decides who has it. What comes before `unlock` is ordered before
+ * its stores, and what follows `try_lock` after its loads, to devices' registers too.
  */
 void amph_hardware_lock_init(struct amph_hardware_lock *hardware,
 			     const struct amph_hardware_lock_ops *ops, void *argument, uint32_t id);

@@ -16,8 +16,8 @@ static int acquire(struct amph_shared_lock *lock, uint64_t deadline)
 		bool late = amph_time_now() >= deadline;
 
 		if (hardware->ops->try_lock(hardware->argument, hardware->id)) {
-			/* full, as the lock may be a device: pairs with the one in release() */
-			amph_barrier_full();
+			/* acquire, of devices' words too: pairs with the release in release() */
+			amph_barrier_acquire();
 			return 0;
 		}
 		if (late)
@@ -31,8 +31,8 @@ static int release(struct amph_shared_lock *lock)
 {
 	const struct amph_hardware_lock *hardware = (const struct amph_hardware_lock *)lock;
 
-	/* full: pairs with the one in acquire() */
-	amph_barrier_full();
+	/* release, for a device's word too: pairs with the acquire in acquire() */
+	amph_barrier_release();
 	hardware->ops->unlock(hardware->argument, hardware->id);
 	return 0;
 }

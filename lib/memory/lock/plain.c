@@ -28,8 +28,8 @@
 #define WANTS 0x1u
 #define TURN  0x2u
 
-#define LOOKS	 64u /* between two looks at the clock */
-#define SPINS	 64u /* of so many looks before it lets others run */
+#define LOOKS	 16u /* between two looks at the clock */
+#define SPINS	 256u /* of so many looks before it lets others run */
 #define REST_NS	 50000u
 #define LINE_MAX 4096u
 
