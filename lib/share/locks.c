@@ -15,6 +15,7 @@
 #include <amphora/cache.h>
 #include <amphora/order.h>
 
+#include "memory/sanitize.h"
 #include "share/locks.h"
 
 #define STRIDE_MAX 4096u
@@ -64,7 +65,7 @@ static bool is_plain(const struct amph_share_lock *slot)
 	return slot->lock == &slot->plain.lock;
 }
 
-int amph_locks_shape(struct amph_session_locks *locks, struct amph_share *share, uint32_t stride)
+static int shape(struct amph_session_locks *locks, struct amph_share *share, uint32_t stride)
 {
 	const struct amph_attachment *attachment = share->attachment;
 	struct amph_why *why = &locks->session->why;
@@ -104,6 +105,21 @@ int amph_locks_shape(struct amph_session_locks *locks, struct amph_share *share,
 	locks->generation = share->generation;
 	locks->way.share = share;
 	return 0;
+}
+
+int amph_locks_shape(struct amph_session_locks *locks, struct amph_share *share, uint32_t stride)
+{
+	int error;
+
+	if (!amph_sanitizing())
+		return shape(locks, share, stride);
+	/* both sides keep touching the words: the memory itself, without protection */
+	amph_sanitize(exempt, share->shm, true);
+	share->va = share->shm->va;
+	error = shape(locks, share, stride);
+	if (error)
+		amph_sanitize(exempt, share->shm, false);
+	return error;
 }
 
 /* A slot for a buffer, when nothing else is bound to that lock, which is NULL for a plain one. */
@@ -254,6 +270,7 @@ static int close(struct amph_session_path *way, bool closing)
 	if (way->share->home && closing ? amph_locks_have_memory(locks) : locks->closing) {
 		error = record(way->share, !closing);
 		locks->closing = closing && !error;
+		amph_sanitize(exempt, way->share->shm, !locks->closing);
 	}
 	return error;
 }

@@ -3,6 +3,7 @@
  * The home's half of syncing by locks: placing the plain ones, binding a buffer to one.
  * Share layer; freestanding; linked only where it is called.
  */
+#include "memory/sanitize.h"
 #include "share/locks.h"
 
 /* Is it a buffer of this side, for a lock, and all of it this side's? */
@@ -62,8 +63,11 @@ int amph_session_locks_place(struct amph_session *session, struct amph_share *sh
 	if (error)
 		return error;
 	error = give(session, share, lock_cookie(LOCK_MEMORY, stride), deadline);
-	if (error && locks->way.share == share)
+	if (error && locks->way.share == share) {
 		locks->way.share = NULL;
+		if (share->shm)
+			amph_sanitize(exempt, share->shm, false);
+	}
 	return error;
 }
 
