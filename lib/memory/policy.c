@@ -61,7 +61,7 @@ static void copy_name(char to[AMPH_NAME_MAX], const char *from)
 {
 	uint32_t i = 0;
 
-	for (; from[i] && i < AMPH_NAME_MAX - 1; i++)
+	for (; i < AMPH_NAME_MAX - 1 && from[i]; i++)
 		to[i] = from[i];
 	to[i] = 0;
 }

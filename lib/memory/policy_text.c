@@ -5,12 +5,9 @@
  */
 #include <amphora/policy.h>
 
-struct text {
-	char *at;
-	uint32_t left; /* without the end */
-};
+#include "memory/policy_text.h"
 
-static void add(struct text *text, const char *words)
+void amph_text_add(struct text *text, const char *words)
 {
 	for (; *words && text->left; text->left--)
 		*text->at++ = *words++;
@@ -18,7 +15,7 @@ static void add(struct text *text, const char *words)
 }
 
 /* By subtraction: a small processor divides 64 bits only with a library. */
-static void add_number(struct text *text, uint64_t number)
+void amph_text_number(struct text *text, uint64_t number)
 {
 	uint64_t powers[20] = {1};
 	uint32_t length = 1;
@@ -32,7 +29,7 @@ static void add_number(struct text *text, uint64_t number)
 
 		for (; number >= powers[length]; number -= powers[length])
 			digit[0]++;
-		add(text, digit);
+		amph_text_add(text, digit);
 	}
 }
 
@@ -40,41 +37,41 @@ static void add_direction(struct text *text, uint64_t direction)
 {
 	static const char *const words[] = {"nothing", "reading", "writing", "reading and writing"};
 
-	add(text, words[direction & AMPH_DEVICE_READS_WRITES]);
+	amph_text_add(text, words[direction & AMPH_DEVICE_READS_WRITES]);
 }
 
 static void add_limit(struct text *text, const struct amph_policy_refusal *refusal,
 		      const char *what)
 {
-	add(text, " lets ");
-	add_number(text, refusal->limit);
-	add(text, what);
-	add(text, " be attached at once, this would make ");
-	add_number(text, refusal->value);
+	amph_text_add(text, " lets ");
+	amph_text_number(text, refusal->limit);
+	amph_text_add(text, what);
+	amph_text_add(text, " be attached at once, this would make ");
+	amph_text_number(text, refusal->value);
 }
 
 /* "rule 3", or where it is written. */
 static void add_rule(struct text *text, const struct amph_policy_refusal *refusal)
 {
-	add(text, "rule ");
-	add_number(text, refusal->rule);
+	amph_text_add(text, "rule ");
+	amph_text_number(text, refusal->rule);
 	if (!refusal->line)
 		return;
-	add(text, " (line ");
-	add_number(text, refusal->line);
-	add(text, ")");
+	amph_text_add(text, " (line ");
+	amph_text_number(text, refusal->line);
+	amph_text_add(text, ")");
 }
 
 static void add_reason(struct text *text, const struct amph_policy_refusal *refusal)
 {
 	switch (refusal->reason) {
 	case AMPH_POLICY_DENIES:
-		add(text, " denies everything");
+		amph_text_add(text, " denies everything");
 		break;
 	case AMPH_POLICY_DIRECTION:
-		add(text, " allows ");
+		amph_text_add(text, " allows ");
 		add_direction(text, refusal->limit);
-		add(text, ", not ");
+		amph_text_add(text, ", not ");
 		add_direction(text, refusal->value);
 		break;
 	case AMPH_POLICY_SIZE:
@@ -84,13 +81,13 @@ static void add_reason(struct text *text, const struct amph_policy_refusal *refu
 		add_limit(text, refusal, " buffers");
 		break;
 	case AMPH_POLICY_NOT_ENFORCED:
-		add(text, " wants limits that hardware enforces, and nothing does");
+		amph_text_add(text, " wants limits that hardware enforces, and nothing does");
 		break;
 	case AMPH_POLICY_PASSED_ON:
-		add(text, " wants bytes to come from the CPU, not from another target");
+		amph_text_add(text, " wants bytes to come from the CPU, not from another target");
 		break;
 	default:
-		add(text, " refuses nothing");
+		amph_text_add(text, " refuses nothing");
 		break;
 	}
 }
@@ -99,18 +96,18 @@ void amph_policy_explain(const struct amph_policy_refusal *refusal, char *text, 
 {
 	struct text line = {.at = text, .left = size - 1};
 
-	add(&line, "policy: target \"");
-	add(&line, refusal->target);
-	add(&line, "\", ");
+	amph_text_add(&line, "policy: target \"");
+	amph_text_add(&line, refusal->target);
+	amph_text_add(&line, "\", ");
 	if (refusal->provider[0]) {
-		add(&line, "provider \"");
-		add(&line, refusal->provider);
-		add(&line, "\": ");
+		amph_text_add(&line, "provider \"");
+		amph_text_add(&line, refusal->provider);
+		amph_text_add(&line, "\": ");
 	} else {
-		add(&line, "any provider: ");
+		amph_text_add(&line, "any provider: ");
 	}
 	if (refusal->reason == AMPH_POLICY_HAS_NO_RULE) {
-		add(&line, "no rule names both");
+		amph_text_add(&line, "no rule names both");
 		return;
 	}
 	add_rule(&line, refusal);

@@ -41,7 +41,7 @@ HEADERS = {
     "base": "config version error",
     "platform": "order time event lock irq cache log io fork machine",
     "memory": "shm attachment provider target shared_lock hwspinlock pool memfd remote remote_ti dmabuf uio vfio "
-              "policy",
+              "policy policy_file",
     "transport": "virtqueue rpmsg channel rpmsg_service",
     "share": "session session_lock wire ready",
     "queue": "queue",

@@ -89,7 +89,7 @@ class Commands(unittest.TestCase):
         self.assertRegex(amphora("--version").stdout, r"^amphora \d+\.\d+\.\d+\n$")
         top = amphora("--help")
         self.assertEqual(top.returncode, 0)
-        for command in ("demo", "run", "serve"):
+        for command in ("demo", "policy", "run", "serve"):
             self.assertIn(command, top.stdout)
             run = amphora(command, "--help")
             self.assertEqual(run.returncode, 0)
@@ -137,6 +137,49 @@ class Commands(unittest.TestCase):
         run = amphora("run", "/bin/true")
         self.assertEqual(run.returncode, 2)
         self.assertIn("resource_table", run.stderr)
+
+    def policy(self, text, *arguments, mode=0o644):
+        with tempfile.NamedTemporaryFile("w", suffix=".policy") as file:
+            file.write(text)
+            file.flush()
+            os.chmod(file.name, mode)
+            ended = amphora("policy", file.name, *arguments)
+            return ended.returncode, ended.stdout, ended.stderr.replace(file.name, "FILE")
+
+    def test_policy_says_what_a_file_means(self):
+        status, said, wrong = self.policy("# who\nallow dsp heap reads size=1M buffers=2 enforced\n"
+                                          "deny * secret*\nallow * offered writes no-pass\n")
+        self.assertEqual((status, wrong), (0, ""))
+        self.assertEqual(said.splitlines(), [
+            'line 2: target "dsp" may read memory of provider "heap"; at most 1048576 bytes at once; '
+            "at most 2 buffers at once; only where hardware enforces its limits",
+            'line 3: target "*" may not have memory of provider "secret*"',
+            'line 4: this side may write what target "*" offers; only from the CPU, not passed on by '
+            "another target",
+            "the first line that names both target and provider decides; all else is refused"])
+
+    def test_policy_says_what_is_wrong_with_a_file(self):
+        for text, mode, words in (("allow a b reads\nallow a\n", 0o644, 'FILE:2: "a": words are missing'),
+                                  ("allow a b reads\n", 0o666, "FILE: others than its owner can write it")):
+            status, said, wrong = self.policy(text, mode=mode)
+            self.assertEqual((status, said), (2, ""))
+            self.assertIn(words, wrong)
+        self.assertEqual(amphora("policy", "/no/such/policy").returncode, 2)
+
+    def test_policy_says_what_a_target_would_get(self):
+        text = "allow dsp heap reads size=1M\n"
+        for arguments, status, words in ((("dsp", "heap", "reads"), 0, "allowed\n"),
+                                         (("dsp", "heap", "reads", "1048576"), 0, "allowed\n"),
+                                         (("dsp", "heap", "reads", "1048577"), 1, "lets 1048576 bytes"),
+                                         (("dsp", "heap", "writes"), 1, "allows reading, not writing"),
+                                         (("cam", "heap", "reads"), 1, "no rule names both")):
+            ended = self.policy(text, *arguments)
+            self.assertEqual(ended[0], status)
+            self.assertIn(words, ended[1])
+        for arguments in (("dsp",), ("dsp", "heap"), ("dsp", "heap", "both"), ("dsp", "a:b", "reads"),
+                          ("dsp", "heap", "reads", "0"), ("dsp", "heap", "reads", "-1"),
+                          ("dsp", "heap", "reads", "1", "more")):
+            self.assertEqual(self.policy(text, *arguments)[0], 2)
 
     def test_a_killed_demo_leaves_no_process_and_no_file(self):
         with open(self.path("in.png"), "wb") as file:

@@ -22,6 +22,8 @@ static const struct {
 	 "find edges for any program that speaks the share protocol on a socket"},
 	{"doctor", command_doctor, "amphora doctor",
 	 "what this machine has for sharing buffers, and what to enable"},
+	{"policy", command_policy, "amphora policy",
+	 "what a policy means: which target may have which memory"},
 	{"vsoc", command_vsoc, "amphora vsoc",
 	 "run a program in the virtual SoC's Linux, beside a coprocessor"},
 };

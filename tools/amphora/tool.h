@@ -15,6 +15,7 @@ enum { EXIT_FINE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 /* The commands: each parses its own arguments (argv[0] is "amphora COMMAND") and gives an exit code. */
 int command_demo(int count, char **arguments);
 int command_doctor(int count, char **arguments);
+int command_policy(int count, char **arguments);
 int command_run(int count, char **arguments);
 int command_serve(int count, char **arguments);
 int command_vsoc(int count, char **arguments);
