@@ -370,7 +370,7 @@ int main(void)
 		cmocka_unit_test(every_place_was_met),
 	};
 
-	closed_close(arena, sizeof(arena));
+	arena = closed_new(ARENA_SIZE);
 	reads_begin();
 	reads_is_polled = is_polled;
 	return cmocka_run_group_tests(tests, NULL, NULL);

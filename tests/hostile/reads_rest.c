@@ -11,12 +11,14 @@
 
 #define DA 0x10000000u
 
-static char memory[4096] __attribute__((aligned(4096)));
+#define MEMORY 4096u
+
+static char *memory;
 
 static void a_trace_is_read_once_and_never_again(void **state)
 {
-	const struct amph_window window = {(uintptr_t)memory, DA, sizeof(memory)};
-	const struct amph_io region = {memory, (uintptr_t)memory, DA, sizeof(memory)};
+	const struct amph_window window = {(uintptr_t)memory, DA, MEMORY};
+	const struct amph_io region = {memory, (uintptr_t)memory, DA, MEMORY};
 	struct amph_rproc rproc = {
 		.config = {.map = {&window, 1}, .regions = &region, .region_count = 1},
 		.table = {.trace_count = 1, .traces = {{.da = DA + 64, .length = 16}}},
@@ -84,7 +86,7 @@ int main(void)
 		cmocka_unit_test(every_place_was_met),
 	};
 
-	closed_close(memory, sizeof(memory));
+	memory = closed_new(MEMORY);
 	reads_begin();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

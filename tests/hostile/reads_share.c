@@ -12,7 +12,7 @@
 #define COUNT 8u
 #define SIZE  520u
 
-static char memory[16384] __attribute__((aligned(4096)));
+static char *memory;
 static struct pair pair;
 static struct amph_channel_rpmsg channels[2];
 
@@ -213,8 +213,8 @@ int main(void)
 		cmocka_unit_test(every_place_was_met),
 	};
 
-	closed_close(memory, sizeof(memory));
-	closed_close(arena, sizeof(arena));
+	memory = closed_new(16384);
+	arena = closed_new(ARENA_SIZE);
 	reads_begin();
 	reads_is_polled = is_polled;
 	return cmocka_run_group_tests(tests, NULL, NULL);

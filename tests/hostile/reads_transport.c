@@ -9,7 +9,9 @@
 
 #include "support/rpmsg_fixture.h"
 
-static char memory[32768] __attribute__((aligned(4096)));
+#define MEMORY 32768u
+
+static char *memory;
 static struct fixture *watched;
 
 /* Flags, indices and event words. */
@@ -47,7 +49,7 @@ static void open_closed(struct fixture *f, bool event_index)
 	memset(f, 0, sizeof(*f));
 	watched = f;
 	reads_is_polled = is_polled;
-	memset(closed_view(memory), 0xa5, sizeof(memory));
+	memset(closed_view(memory), 0xa5, MEMORY);
 	pair_place(&f->pair, memory, COUNT, SIZE);
 	f->sides[0] = &f->pair.main;
 	f->sides[1] = &f->pair.peer;
@@ -73,7 +75,7 @@ static void a_direct_access_faults(void **state)
 	if (!child) {
 		fclose(stderr);
 		closed_report_faults();
-		_exit(((volatile char *)memory)[100]);
+		_exit(*(volatile char *)(memory + 100));
 	}
 	assert_int_equal(waitpid(child, &status, 0), child);
 	assert_false(WIFEXITED(status) && WEXITSTATUS(status) == 0);
@@ -283,7 +285,7 @@ int main(void)
 		cmocka_unit_test(every_place_was_met),
 	};
 
-	closed_close(memory, sizeof(memory));
+	memory = closed_new(MEMORY);
 	reads_begin();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

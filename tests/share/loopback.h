@@ -138,13 +138,16 @@ struct side {
 	struct amph_session_request request; /* the last that came */
 };
 
-/* Where a test can touch shared memory: there, unless it is closed (support/closed_memory.h). */
-#ifndef SHARED_VIEW
+/*
+ * The memory that all sides reach: under its own address here, at ARENA_DA there. SHARED_VIEW: where a test
+ * can touch it: there, unless it is closed (support/closed_memory.h); then the test makes it.
+ */
+#ifdef SHARED_VIEW
+static uint8_t *arena;
+#else
 #define SHARED_VIEW(address) (address)
-#endif
-
-/* The memory that all sides reach: under its own address here, at ARENA_DA there. */
 static uint8_t arena[ARENA_SIZE] __attribute__((aligned(4096)));
+#endif
 
 static inline struct side *side_of(struct amph_session *session)
 {

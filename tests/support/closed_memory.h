@@ -77,24 +77,26 @@ static inline void *closed_reach(const void *address, size_t length)
 	return closed_view(address);
 }
 
-/* Closes memory that is there already, whole pages of it: a static array is. Its bytes become 0. */
-static inline void closed_close(void *memory, size_t size)
+/*
+ * Closed memory, whole pages of zeros, until the program ends. No static array: a leak checker reads
+ * those.
+ */
+static inline void *closed_new(size_t size)
 {
 	struct closed_area *area = &closed_areas[closed_count++];
 	int fd = memfd_create("closed", MFD_CLOEXEC);
 
-	if (closed_count > CLOSED_AREAS || (uintptr_t)memory % 4096 || size % 4096 || fd < 0 ||
-	    ftruncate(fd, (off_t)size) ||
-	    mmap(memory, size, PROT_NONE, MAP_SHARED | MAP_FIXED, fd, 0) != memory)
+	if (closed_count > CLOSED_AREAS || size % 4096 || fd < 0 || ftruncate(fd, (off_t)size))
 		abort();
 	*area = (struct closed_area){
-		.closed = memory,
+		.closed = mmap(NULL, size, PROT_NONE, MAP_SHARED, fd, 0),
 		.view = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0),
 		.size = size,
 	};
-	if (area->view == MAP_FAILED)
+	if (area->closed == MAP_FAILED || area->view == MAP_FAILED)
 		abort();
 	close(fd);
+	return area->closed;
 }
 
 static void closed_touched(int number, siginfo_t *information, void *context)
