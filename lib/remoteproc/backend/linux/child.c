@@ -310,8 +310,9 @@ int amph_child_wait(struct amph_child *child, uint64_t deadline, uint32_t *rung)
 	if (error)
 		return error;
 	ssize_t count = recv(child->mailbox, bytes, sizeof(bytes), MSG_DONTWAIT);
+	/* a reset: it left with our bytes unread. Any other failure says nothing of the other side */
 	if (count <= 0)
-		return -EPIPE; /* also a reset: it left with our bytes unread */
+		return !count || errno == ECONNRESET ? -EPIPE : -errno;
 	for (ssize_t i = 0; i < count; i++)
 		if (bytes[i] < 32)
 			*rung |= 1u << bytes[i];
