@@ -33,7 +33,7 @@ static struct {
 	uint32_t past; /* the call has no such error */
 	uint32_t site; /* index of what failed */
 	uint8_t met[SITES_MAX];
-} *state;
+} * state;
 
 struct remains {
 	uint32_t fds, maps, tasks;
@@ -96,8 +96,8 @@ void fault_stop(const char *file, int line, const char *what)
 {
 	const struct fault_site *site = &__start_fault_sites[state->site];
 	printf("FAILED --scenario %s --call %u --error %u\n  %s:%d: %s\n  where %s of %s failed with %s\n",
-	       current->name, tried, state->error, file, line, what, state->hit ? site->call : "nothing",
-	       state->hit ? site->source : "-", error_name());
+	       current->name, tried, state->error, file, line, what,
+	       state->hit ? site->call : "nothing", state->hit ? site->source : "-", error_name());
 	fflush(stdout);
 	_exit(1);
 }
