@@ -66,7 +66,8 @@ static inline int amph_provider_heap_init(struct amph_provider_heap *provider, c
  * "default_cma_region", "linux,cma", "default-pool", "reserved", as Linux has named the default region
  * over time; the alphabetically first heap that is a region in /sys/kernel/mm/cma, where newer kernels
  * have a heap for each. Another region's heap is opened by its own name.
- * Returns 0; -ENOENT (none of these is in /dev/dma_heap), -ERANGE (size too small); *why (may be NULL).
+ * Returns 0; -ENOENT (none of these is in /dev/dma_heap), -ERANGE (size too small), -EMFILE and other
+ * errors of looking through the folders; *why (may be NULL).
  */
 int amph_heap_find_cma(char *heap, size_t size, struct amph_why *why);
 

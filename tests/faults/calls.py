@@ -6,7 +6,8 @@ usage: calls.py TABLE ARCHIVE SOURCE OBJECT...
 
 Renames in a copy of each object every undefined symbol that is not the library's, one name for each
 object and symbol; writes the copies into ARCHIVE, and the functions of these names into SOURCE. They ask
-fault_here() whether to fail. TABLE says how; a symbol that is not in it is an error.
+fault_here() whether to fail. TABLE says how. ARCHIVE.sites gets the names of all sites, a line each, and
+ARCHIVE.unknown what is not in the table: calls_met.py looks at both.
 """
 import os
 import re
@@ -42,12 +43,17 @@ HEADER = '''/* Made by calls.py. */
 
 
 def read_table(path):
-    fails, never = {}, set()
+    fails, never, left = {}, set(), []
     for number, line in enumerate(open(path), 1):
         line = line.split("#", 1)[0].strip()
         if not line:
             continue
         kind, rest = line.split(None, 1)
+        if kind == "unmet":
+            continue
+        if kind == "leave":
+            left.append(rest.split(":")[0].strip())
+            continue
         if kind == "never":
             never.update(rest.split(":")[0].split())
             continue
@@ -57,7 +63,7 @@ def read_table(path):
             sys.exit(f"{path}:{number}: not understood")
         result, name, parameters = match.groups()
         fails[name] = (kind, result, parameters, returned, errors.split())
-    return fails, never
+    return fails, never, left
 
 
 def split_parameters(text):
@@ -103,27 +109,30 @@ def main():
     if len(sys.argv) < 5:
         sys.exit(__doc__)
     table, archive, output, objects = sys.argv[1], sys.argv[2], sys.argv[3], sys.argv[4:]
-    fails, never = read_table(table)
+    fails, never, left = read_table(table)
     own = set().union(*(symbols(o, False) for o in objects))
-    unknown, functions, made = [], [], []
+    unknown, functions, sites, made = [], [], [], []
     folder = tempfile.mkdtemp(dir=os.path.dirname(archive) or ".")
     for path in objects:
         source = path.split(".dir/", 1)[-1].removeprefix("./").rsplit(".c.", 1)[0] + ".c"
         flat = re.sub(r"\W", "_", source[:-2])
         renames = []
-        for symbol in sorted(symbols(path, True) - own - {"_GLOBAL_OFFSET_TABLE_"}):
+        calls = symbols(path, True) - own - {"_GLOBAL_OFFSET_TABLE_"}
+        for symbol in sorted(() if source.startswith(tuple(left)) else calls):
             if symbol in fails:
                 site = f"fault_{flat}_{symbol}"
                 renames.append(f"{symbol} {site}\n")
+                sites.append(f"{source} {symbol}\n")
                 functions.append(function(site, symbol, source, fails[symbol]))
             elif symbol not in never:
-                unknown.append(f"{source} calls {symbol}: {table} does not say how that fails")
+                unknown.append(f"{source} {symbol}\n")
         made.append(f"{folder}/{flat}.o")
         with open(f"{folder}/renames", "w") as file:
             file.writelines(renames)
         subprocess.run(["objcopy", f"--redefine-syms={folder}/renames", path, made[-1]], check=True)
-    if unknown:
-        sys.exit("\n".join(unknown))
+    for name, lines in (("sites", sites), ("unknown", unknown)):
+        with open(f"{archive}.{name}", "w") as file:
+            file.writelines(lines)
     if os.path.exists(archive):
         os.unlink(archive)
     subprocess.run(["ar", "rcs", archive] + made, check=True)

@@ -237,6 +237,21 @@ static void undo_irq(void)
 	close(fd);
 }
 
+/* A UIO device, as far as it can be told: it is masked and unmasked by words. */
+static void prepare_uio(void)
+{
+	fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	FAULT_CHECK(fd >= 0);
+}
+
+static int mask_uio(void)
+{
+	int error = connect_irq();
+
+	FAULT_CHECK(error || (!amph_irq_disable((uint32_t)fd) && !amph_irq_enable((uint32_t)fd)));
+	return error;
+}
+
 static void prepare_dispatch(void)
 {
 	prepare_irq();
@@ -304,6 +319,7 @@ int main(int count, char **arguments)
 		{"receive nothing", prepare_channels, poll_nothing, undo_channels, NULL},
 		{"send without room", prepare_full, send_to_full, undo_channels, NULL},
 		{"connect an interrupt", prepare_irq, connect_irq, undo_irq, NULL},
+		{"mask a UIO interrupt", prepare_uio, mask_uio, undo_irq, NULL},
 		{"dispatch an interrupt", prepare_dispatch, dispatch, undo_dispatch, NULL},
 		{"wait for an event", prepare_event, wait_event, nothing, NULL},
 		{"ring a futex", prepare_event, ring_doorbell, nothing, NULL},

@@ -17,6 +17,7 @@
 #include <amphora/uio.h>
 
 #include "fault.h"
+#include "memory/provider/linux/dmabuf_internal.h"
 
 #define SIZE  10000u
 #define CLASS "/sys/class/uio"
@@ -66,17 +67,28 @@ static int open_udmabuf(void)
 	return amph_shm_open(&memory, &shm, &storage, "udmabuf:a", SIZE, 0);
 }
 
+static int open_udmabuf_huge(void)
+{
+	return amph_shm_open(&memory, &shm, &storage, "udmabuf:a", SIZE, AMPH_SHM_HUGE);
+}
+
 static void prepare_cma(void)
 {
 	prepare();
 	make_file("/dev/dma_heap/system", "");
-	make_file("/dev/dma_heap/reserved", "");
+	make_file("/dev/dma_heap/cma1", "");
+	make_file("/regions/cma1/count", "");
 }
 
 static int find_cma(void)
 {
+	char heaps[128], regions[128], reserved[128];
+
 	why = (struct amph_why){0};
-	return amph_heap_find_cma(found, sizeof(found), &why);
+	snprintf(heaps, sizeof(heaps), "%s/dev/dma_heap", kernel.folder);
+	snprintf(regions, sizeof(regions), "%s/regions", kernel.folder);
+	snprintf(reserved, sizeof(reserved), "%s/reserved", kernel.folder);
+	return amph_heap_choose_cma(heaps, reserved, regions, found, sizeof(found), &why);
 }
 
 static void put(void)
@@ -180,6 +192,7 @@ int main(int count, char **arguments)
 		{"init udmabuf", prepare, init_udmabuf, nothing, &why},
 		{"open from a heap", prepare, open_heap, put, &shm.why},
 		{"open from udmabuf", prepare, open_udmabuf, put, &shm.why},
+		{"open huge from udmabuf", prepare, open_udmabuf_huge, put, &shm.why},
 		{"find a contiguous heap", prepare_cma, find_cma, remove_folder, &why},
 		{"import a dma-buf", prepare_foreign, import_dmabuf, put_foreign, &shm.why},
 		{"map a dma-buf", prepare_foreign, map_dmabuf, unmap_dmabuf, &why},

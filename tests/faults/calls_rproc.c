@@ -42,6 +42,32 @@ static int coprocessor(int mailbox)
 	return 0;
 }
 
+/* --- a QEMU --- */
+
+/* The number behind that word in the command line, or -1. */
+static int fd_of(int count, char **arguments, const char *word)
+{
+	for (int i = 1; i < count; i++)
+		if (!strncmp(arguments[i], word, strlen(word)))
+			return atoi(arguments[i] + strlen(word));
+	return -1;
+}
+
+/* Greets, agrees to everything, and then its firmware runs. */
+static int pretend_qemu(int control, int mailbox)
+{
+	static const char greeting[] = "{\"QMP\": {}}\n", answer[] = "{\"return\": {}}\n";
+	char text[256];
+
+	if (send(control, greeting, sizeof(greeting) - 1, MSG_NOSIGNAL) < 0)
+		return 1;
+	for (int i = 0; i < 2; i++)
+		if (recv(control, text, sizeof(text), 0) <= 0 ||
+		    send(control, answer, sizeof(answer) - 1, MSG_NOSIGNAL) < 0)
+			return 1;
+	return coprocessor(mailbox);
+}
+
 /* --- the scenarios --- */
 
 static struct amph_dram dram;
@@ -94,10 +120,28 @@ static void prepare_process(void)
 	FAULT_CHECK(!amph_rproc_process_init(&process, &config, &own));
 }
 
+static void prepare_qemu(void)
+{
+	const struct amph_rproc_config config = config_of("qemu");
+	const struct amph_rproc_qemu_config own = {
+		.program = "/proc/self/exe", .dram_fd = dram.fd, .dram_size = DRAM_SIZE};
+
+	rproc = &qemu.rproc;
+	FAULT_CHECK(!amph_rproc_qemu_init(&qemu, &config, &own));
+}
+
 static int load(void)
 {
 	rproc->why = none;
+	if (rproc == &qemu.rproc)
+		return amph_rproc_adopt(rproc, DRAM_DA);
 	return amph_rproc_load(rproc, image, image_size);
+}
+
+static void prepare_qemu_start(void)
+{
+	prepare_qemu();
+	FAULT_CHECK(!load());
 }
 
 static void prepare_start(void)
@@ -198,13 +242,16 @@ int main(int count, char **arguments)
 		{"wait for the end", prepare_end, wait_for_end, undo, NULL},
 		{"kick a process", prepare_wait, kick, undo, NULL},
 		{"stop a process", prepare_wait, stop, undo, NULL},
+		{"start a QEMU", prepare_qemu_start, start, undo, NULL},
 	};
 	const char *mailbox = getenv("AMPHORA_MAILBOX_FD");
 	FILE *file;
 
-	(void)qemu;
 	if (mailbox)
 		return coprocessor(atoi(mailbox));
+	if (fd_of(count, arguments, "socket,id=control,fd=") >= 0)
+		return pretend_qemu(fd_of(count, arguments, "socket,id=control,fd="),
+				    fd_of(count, arguments, "socket,id=mailbox,fd="));
 	file = fopen("/proc/self/exe", "rb");
 	image = malloc(1u << 24);
 	if (!file || !image)

@@ -27,6 +27,9 @@ static int fds[2];
 static void prepare(void)
 {
 	fake_init();
+	/* as sysfs has it: the group says what it is */
+	fake_link(FAKE_PCI "/iommu_group", "../../../../kernel/iommu_groups/7");
+	fake_file("sys/kernel/iommu_groups/7/name", "smmu\n");
 	config = (struct amph_vfio_config){.device = FAKE_DEVICE, .address_bits = 32};
 }
 

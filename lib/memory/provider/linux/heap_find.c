@@ -5,6 +5,7 @@
  * Memory layer, Linux; knows names only.
  */
 #include <dirent.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -26,16 +27,25 @@ static bool is_there(const char *folder, const char *name, const char *file)
 
 /*
  * The alphabetically first name in `folder` that starts with `prefix`, has `file` beneath it and a heap of
- * its own; kept in found[AMPH_HEAP_NAME_MAX].
+ * its own; kept in found[AMPH_HEAP_NAME_MAX]. Returns 1; 0 for none; or -errno: a folder that there is but
+ * that can't be read now may hold the right one.
  */
-static bool first_heap_in(const char *folder, const char *prefix, const char *file,
-			  const char *heaps, char *found)
+static int first_heap_in(const char *folder, const char *prefix, const char *file,
+			 const char *heaps, char *found)
 {
 	DIR *entries = opendir(folder);
 	struct dirent *entry;
+	int error;
 
 	found[0] = 0;
-	while (entries && (entry = readdir(entries))) {
+	if (!entries)
+		return errno == ENOENT || errno == ENOTDIR || errno == EACCES ? 0 : -errno;
+	for (;;) {
+		errno = 0;
+		entry = readdir(entries);
+		error = errno;
+		if (!entry)
+			break;
 		if (strncmp(entry->d_name, prefix, strlen(prefix)))
 			continue;
 		if (entry->d_name[0] == '.' || strlen(entry->d_name) >= AMPH_HEAP_NAME_MAX)
@@ -45,9 +55,8 @@ static bool first_heap_in(const char *folder, const char *prefix, const char *fi
 		if (is_there(folder, entry->d_name, file) && is_there(heaps, entry->d_name, ""))
 			memcpy(found, entry->d_name, strlen(entry->d_name) + 1);
 	}
-	if (entries)
-		closedir(entries);
-	return found[0];
+	closedir(entries);
+	return error ? -error : found[0] != 0;
 }
 
 static bool usual_heap(const char *heaps, char *found)
@@ -64,6 +73,11 @@ static bool usual_heap(const char *heaps, char *found)
 	return false;
 }
 
+static int unreadable(struct amph_why *why, int error)
+{
+	return amph_refuse(why, error, "the heaps could not be looked through", 0, 0);
+}
+
 static int hand_out(const char *found, char *heap, size_t size, struct amph_why *why)
 {
 	if (strlen(found) >= size)
@@ -77,9 +91,15 @@ int amph_heap_choose_cma(const char *heaps, const char *reserved_memory, const c
 			 char *heap, size_t size, struct amph_why *why)
 {
 	char found[AMPH_HEAP_NAME_MAX];
+	int result = first_heap_in(reserved_memory, "", "/linux,cma-default", heaps, found);
 
-	if (!first_heap_in(reserved_memory, "", "/linux,cma-default", heaps, found) &&
-	    !usual_heap(heaps, found) && !first_heap_in(regions, "", "", heaps, found))
+	if (!result)
+		result = usual_heap(heaps, found);
+	if (!result)
+		result = first_heap_in(regions, "", "", heaps, found);
+	if (result < 0)
+		return unreadable(why, result);
+	if (!result)
 		return amph_refuse(why, -ENOENT,
 				   "no heap of contiguous memory is in /dev/dma_heap: "
 				   "CONFIG_DMABUF_HEAPS_CMA and cma=, or linux,cma-default",
@@ -90,8 +110,11 @@ int amph_heap_choose_cma(const char *heaps, const char *reserved_memory, const c
 int amph_heap_choose_protected(const char *heaps, char *heap, size_t size, struct amph_why *why)
 {
 	char found[AMPH_HEAP_NAME_MAX];
+	int result = first_heap_in(heaps, AMPH_HEAP_PROTECTED, "", heaps, found);
 
-	if (!first_heap_in(heaps, AMPH_HEAP_PROTECTED, "", heaps, found))
+	if (result < 0)
+		return unreadable(why, result);
+	if (!result)
 		return amph_refuse(why, -ENOENT,
 				   "no heap named " AMPH_HEAP_PROTECTED "... is in "
 				   "/dev/dma_heap",

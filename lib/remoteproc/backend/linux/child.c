@@ -290,6 +290,12 @@ int amph_child_stop(struct amph_child *child, uint64_t deadline)
 	return 0;
 }
 
+int amph_child_gone(ssize_t count)
+{
+	/* a reset: it left with our bytes unread. Any other failure says nothing of the other side */
+	return !count || errno == ECONNRESET ? -EPIPE : -errno;
+}
+
 void amph_child_kick(struct amph_child *child, uint32_t notify_id)
 {
 	uint8_t byte = (uint8_t)notify_id;
@@ -302,17 +308,20 @@ void amph_child_kick(struct amph_child *child, uint32_t notify_id)
 int amph_child_wait(struct amph_child *child, uint64_t deadline, uint32_t *rung)
 {
 	uint8_t bytes[256];
+	ssize_t count;
 
 	*rung = 0;
 	if (child->owner != getpid())
 		return -ESTALE;
-	int error = amph_child_poll(child->mailbox, deadline);
-	if (error)
-		return error;
-	ssize_t count = recv(child->mailbox, bytes, sizeof(bytes), MSG_DONTWAIT);
-	/* a reset: it left with our bytes unread. Any other failure says nothing of the other side */
+	do {
+		int error = amph_child_poll(child->mailbox, deadline);
+
+		if (error)
+			return error;
+		count = recv(child->mailbox, bytes, sizeof(bytes), MSG_DONTWAIT);
+	} while (count < 0 && errno == EAGAIN);
 	if (count <= 0)
-		return !count || errno == ECONNRESET ? -EPIPE : -errno;
+		return amph_child_gone(count);
 	for (ssize_t i = 0; i < count; i++)
 		if (bytes[i] < 32)
 			*rung |= 1u << bytes[i];

@@ -9,6 +9,8 @@
 #ifndef AMPHORA_REMOTEPROC_CHILD_H
 #define AMPHORA_REMOTEPROC_CHILD_H
 
+#include <sys/types.h>
+
 #include <amphora/rproc_linux.h>
 
 #define AMPH_CHILD_INHERIT_MAX 4
@@ -43,10 +45,13 @@ int amph_child_start(struct amph_child *child, const struct amph_child_plan *pla
  */
 int amph_child_stop(struct amph_child *child, uint64_t deadline);
 
+/* What a recv() that gave nothing says: -EPIPE when the other end is gone, else its error. */
+int amph_child_gone(ssize_t count);
+
 /* Rings: one byte, dropped when there is no room or nobody. */
 void amph_child_kick(struct amph_child *child, uint32_t notify_id);
 
-/* Waits for bytes. 0 and *rung, -ETIMEDOUT, -EPIPE when it closed its end, -ESTALE. */
+/* Waits for bytes. 0 and *rung, -ETIMEDOUT, -EPIPE when it closed its end, -ESTALE, the system's error. */
 int amph_child_wait(struct amph_child *child, uint64_t deadline, uint32_t *rung);
 
 /*

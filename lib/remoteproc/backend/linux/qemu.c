@@ -69,8 +69,10 @@ static int expect(int control, const char *word, uint64_t deadline)
 			return error;
 		/* byte by byte to the end of a line: what follows belongs to the next answer */
 		ssize_t count = recv(control, text + used, 1, MSG_DONTWAIT);
+		if (count < 0 && errno == EAGAIN)
+			continue;
 		if (count <= 0)
-			return -EPIPE;
+			return amph_child_gone(count);
 		if (text[used] != '\n') {
 			if (used + 2 < sizeof(text))
 				used++;
