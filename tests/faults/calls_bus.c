@@ -15,6 +15,8 @@
 
 #include "unit/memory_fixture.h"
 
+#include <amphora/hwspinlock.h>
+#include <amphora/remote.h>
 #include <amphora/remote_ti.h>
 #include <amphora/remoteproc.h>
 #include <amphora/rpmsg_service.h>
@@ -81,6 +83,12 @@ int __wrap_ioctl(int of, unsigned long request, ...)
 		return 0;
 	case AMPHORA_IOC_REMOTE_INFO:
 		*(struct amphora_remote_info *)argument = (struct amphora_remote_info){.boots = 3};
+		return 0;
+	case AMPHORA_IOC_LOCK_OPEN:
+		((struct amphora_lock_open *)argument)->fd = fcntl(of, F_DUPFD_CLOEXEC, 0);
+		return 0;
+	case AMPHORA_IOC_LOCK_TAKE:
+	case AMPHORA_IOC_LOCK_RELEASE:
 		return 0;
 	case TI_ATTACH:
 		((uint64_t *)argument)[1] = 0xa0000000;
@@ -277,6 +285,46 @@ static void undo_give(void)
 	undo_ti();
 }
 
+/* --- a board's lock --- */
+
+static struct amph_hwspinlock hardware;
+static struct amph_remote locked;
+
+static void prepare_lock(void)
+{
+	locked.fd = __wrap_open("/dev/amphora", O_RDWR | O_CLOEXEC);
+	FAULT_CHECK(locked.fd >= 0);
+}
+
+static int open_lock(void)
+{
+	why = (struct amph_why){0};
+	return amph_hwspinlock_open(&hardware, &locked, 0, &why);
+}
+
+static void close_lock(void)
+{
+	FAULT_CHECK(!amph_hwspinlock_close(&hardware));
+	close(locked.fd);
+}
+
+static void prepare_take(void)
+{
+	prepare_lock();
+	FAULT_CHECK(!open_lock());
+}
+
+static int take_lock(void)
+{
+	return amph_shared_lock_acquire(&hardware.lock, amph_deadline(100));
+}
+
+static void let_lock(void)
+{
+	FAULT_CHECK(!amph_shared_lock_release(&hardware.lock));
+	close_lock();
+}
+
 /* --- the RPMsg bus --- */
 
 static int open_service(void)
@@ -343,6 +391,8 @@ int main(int count, char **arguments)
 		{"open TI's remote", nothing, init_ti, nothing, &why},
 		{"attach to TI's remote", prepare_ti, attach_ti, undo_ti, &f.shm.why},
 		{"give to TI's remote", prepare_give, give, undo_give, &f.shm.why},
+		{"open a board's lock", prepare_lock, open_lock, close_lock, &why},
+		{"take a board's lock", prepare_take, take_lock, let_lock, NULL},
 		{"open a service", nothing, open_service, close_service, &why},
 		{"open an RPMsg device", prepare_device, init_device, close_device, NULL},
 		{"send by an RPMsg device", prepare_channel, send, close_device, NULL},
