@@ -58,11 +58,12 @@ def read_table(path):
             never.update(rest.split(":")[0].split())
             continue
         prototype, returned, errors = (part.strip() for part in rest.split(" : "))
+        prototype, _, condition = prototype.partition(" if ")
         match = re.match(r"(.*?)(\w+)\((.*)\)$", prototype)
         if kind not in ("fails", "after") or not match:
             sys.exit(f"{path}:{number}: not understood")
         result, name, parameters = match.groups()
-        fails[name] = (kind, result, parameters, returned, errors.split())
+        fails[name] = (kind, result, parameters, returned, errors.split(), condition)
     return fails, never, left
 
 
@@ -84,7 +85,8 @@ def name_of(parameter):
 
 
 def function(site, symbol, source, entry):
-    kind, result, parameters, returned, errors = entry
+    kind, result, parameters, returned, errors, condition = entry
+    here = f"({condition}) && fault_here(&site)" if condition else "fault_here(&site)"
     names = ", ".join(name_of(p) for p in split_parameters(parameters))
     fail = "return site.error;" if returned == "errno" else f"return ({result.strip()})({returned});"
     call = f"{symbol}({names})"
@@ -93,9 +95,9 @@ def function(site, symbol, source, entry):
              f'\tstatic struct fault_site site __attribute__((section("fault_sites"), used)) =',
              f'\t\t{{"{source}", "{symbol}", errors, {len(errors)}, 0}};', ""]
     if kind == "after":
-        lines += [f"\t{result}done = {call};", "\tif (!fault_here(&site))", "\t\treturn done;"]
+        lines += [f"\t{result}done = {call};", f"\tif (!({here}))", "\t\treturn done;"]
     else:
-        lines += ["\tif (!fault_here(&site))", f"\t\treturn {call};"]
+        lines += [f"\tif (!({here}))", f"\t\treturn {call};"]
     return "\n".join(lines + ["\terrno = site.error;", f"\t{fail}", "}", ""])
 
 

@@ -5,17 +5,21 @@
  * Test code.
  */
 #include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <amphora/event.h>
 #include <amphora/irq.h>
 #include <amphora/lock.h>
 #include <amphora/memfd.h>
+#include <amphora/policy_file.h>
 #include <amphora/queue.h>
 #include <amphora/target.h>
 #include <amphora/time.h>
@@ -305,6 +309,69 @@ static void nothing(void)
 {
 }
 
+/* A lock that another thread holds for a moment. */
+static struct amph_lock lock;
+static uint32_t taken;
+
+static void *hold(void *argument)
+{
+	(void)argument;
+	amph_lock_acquire(&lock);
+	__atomic_store_n(&taken, 1, __ATOMIC_RELEASE);
+	usleep(2000);
+	amph_lock_release(&lock);
+	return NULL;
+}
+
+static int contend(void)
+{
+	pthread_t holder;
+
+	amph_lock_init(&lock);
+	taken = 0;
+	FAULT_CHECK(!pthread_create(&holder, NULL, hold, NULL));
+	while (!__atomic_load_n(&taken, __ATOMIC_ACQUIRE))
+		;
+	amph_lock_acquire(&lock);
+	amph_lock_release(&lock);
+	FAULT_CHECK(!pthread_join(holder, NULL));
+	return 0;
+}
+
+/* A file with a policy, in memory. */
+static struct amph_policy policy;
+static struct amph_policy_error policy_error;
+
+static void prepare_policy(void)
+{
+	static const char text[] = "allow dsp memfd reads\n";
+
+	fd = memfd_create("policy", MFD_CLOEXEC);
+	FAULT_CHECK(fd >= 0 && !fchmod(fd, 0600));
+	FAULT_CHECK(write(fd, text, sizeof(text) - 1) == sizeof(text) - 1);
+}
+
+static int read_policy(void)
+{
+	static struct amph_policy_rule rules[2];
+	static struct amph_policy_use uses[2];
+	static char text[128];
+	const struct amph_policy_storage lent = {rules, uses, 2, text, sizeof(text)};
+	char path[32];
+	int error;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	error = amph_policy_read(&policy, &lent, path, &policy_error);
+	FAULT_CHECK(!error || policy_error.text[0]);
+	return error;
+}
+
+static void close_policy(void)
+{
+	FAULT_CHECK(policy.rule_count == 1);
+	close(fd);
+}
+
 int main(int count, char **arguments)
 {
 	static const struct fault_scenario scenarios[] = {
@@ -322,6 +389,8 @@ int main(int count, char **arguments)
 		{"mask a UIO interrupt", prepare_uio, mask_uio, undo_irq, NULL},
 		{"dispatch an interrupt", prepare_dispatch, dispatch, undo_dispatch, NULL},
 		{"wait for an event", prepare_event, wait_event, nothing, NULL},
+		{"wait for a lock", nothing, contend, nothing, NULL},
+		{"read a policy", prepare_policy, read_policy, close_policy, NULL},
 		{"ring a futex", prepare_event, ring_doorbell, nothing, NULL},
 	};
 
