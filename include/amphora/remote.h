@@ -124,9 +124,10 @@ struct amph_provider_remote {
 
 /*
  * name: before the colon, lives as long as the provider, as `remote` does. amph_shm_open() returns the
- * errors of amph_remote_allocate(), -ENOTSUP (AMPH_SHM_READ_ONLY, AMPH_SHM_HUGE); a buffer belongs to the
- * processor's life in which it was opened, and is attached in no other (-ENODEV), nor to another target
- * (-ENOTSUP). Closing it gives the memory back. Returns 0, -EINVAL, or -EPROTO.
+ * errors of amph_remote_allocate(), -ENOTSUP (AMPH_SHM_READ_ONLY, AMPH_SHM_HUGE), and -EACCES and -EDQUOT
+ * (the context's policy: the processor reaches the memory at once, attached or not); a buffer belongs to
+ * the processor's life in which it was opened, and is attached in no other (-ENODEV), nor to another
+ * target (-ENOTSUP). Closing it gives the memory back. Returns 0, -EINVAL, or -EPROTO.
  */
 int amph_provider_remote_init_checked(struct amph_provider_remote *provider, const char *name,
 				      struct amph_remote *remote, uint32_t abi,

@@ -7,6 +7,7 @@
 
 #include <sys/wait.h>
 
+#include <amphora/policy.h>
 #include <amphora/remote.h>
 #include <amphora/time.h>
 
@@ -644,6 +645,42 @@ static void coherent_memory_is_a_buffer_for_a_queue_whatever_the_remotes_caches(
 	close_all();
 }
 
+/* The processor reaches it from the moment it is allocated. */
+static void coherent_memory_that_a_policy_does_not_give_is_not_allocated(void **state)
+{
+	struct amph_policy_rule rule = {.target = "*",
+					.provider = "coherent",
+					.direction = AMPH_DEVICE_READS_WRITES,
+					.size_max = 4096};
+	struct amph_policy policy;
+	struct amph_policy_use use;
+	struct amph_provider_remote provider;
+	struct amph_range range;
+	struct amph_shm_storage storage = {.ranges = &range, .range_max = 1};
+	struct amph_memory memory;
+	struct amph_shm shm;
+
+	(void)state;
+	fake_start();
+	open_all(0x8000);
+	assert_int_equal(amph_memory_init(&memory), 0);
+	assert_int_equal(amph_provider_remote_init(&provider, "coherent", &self.remote), 0);
+	assert_int_equal(amph_memory_add_provider(&memory, &provider.provider), 0);
+	assert_int_equal(amph_policy_init(&policy, &rule, &use, 1, NULL), 0);
+	assert_int_equal(amph_memory_set_policy(&memory, &policy), 0);
+	/* would be the error, were the kernel asked */
+	fake_fail(AMPHORA_IOC_COHERENT, ENOMEM, 1);
+	assert_int_equal(amph_shm_open(&memory, &shm, &storage, "coherent:a", 4097, 0), -EDQUOT);
+	assert_non_null(memory.why.what);
+	rule.provider = "other";
+	assert_int_equal(amph_shm_open(&memory, &shm, &storage, "coherent:a", 4096, 0), -EACCES);
+	rule.provider = "coherent";
+	assert_int_equal(amph_shm_open(&memory, &shm, &storage, "coherent:a", 4096, 0), -ENOMEM);
+	assert_int_equal(amph_shm_open(&memory, &shm, &storage, "coherent:a", 4096, 0), 0);
+	assert_int_equal(amph_shm_put(&shm), 0);
+	close_all();
+}
+
 static void coherent_memory_of_a_lost_life_is_kept_until_it_is_off(void **state)
 {
 	struct amph_provider_remote provider;
@@ -774,6 +811,7 @@ int main(void)
 		cmocka_unit_test(coherent_memory_that_can_not_be_is_refused_with_nothing_held),
 		cmocka_unit_test(
 			coherent_memory_is_a_buffer_for_a_queue_whatever_the_remotes_caches),
+		cmocka_unit_test(coherent_memory_that_a_policy_does_not_give_is_not_allocated),
 		cmocka_unit_test(coherent_memory_of_a_lost_life_is_kept_until_it_is_off),
 		cmocka_unit_test(child_is_refused_and_closes_only_its_own_fd),
 		cmocka_unit_test(child_with_memory_of_its_own_is_refused_too),

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <amphora/fork.h>
+#include <amphora/policy.h>
 
 #include "memory/target/linux/remote_internal.h"
 
@@ -119,6 +120,7 @@ static int provider_open(struct amph_provider *base, struct amph_shm *shm, const
 {
 	/* the provider is the first member */
 	const struct amph_provider_remote *provider = (struct amph_provider_remote *)base;
+	const struct amph_policy *policy = shm->memory->policy;
 	struct amph_remote_memory memory;
 	int error;
 
@@ -128,6 +130,13 @@ static int provider_open(struct amph_provider *base, struct amph_shm *shm, const
 			&shm->why, -ENOTSUP,
 			"coherent memory is written by both sides, in pages of the usual size",
 			shm->flags, AMPH_SHM_NOT_CACHED);
+	/* the processor reaches it from then on, attached or not */
+	if (policy) {
+		error = policy->ops->request(shm->memory, &provider->remote->target, shm->name,
+					     shm->size, AMPH_DEVICE_READS_WRITES);
+		if (error)
+			return amph_refuse_as(&shm->why, error, &shm->memory->why);
+	}
 	error = amph_remote_allocate(provider->remote, shm->size, &memory);
 	if (error)
 		return amph_refuse_as(&shm->why, error, &provider->remote->why);
