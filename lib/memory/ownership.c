@@ -318,10 +318,12 @@ __attribute__((noinline, cold)) static int take_told(struct amph_attachment *att
 {
 	int error;
 
-	amph_sanitize(taking, attachment, offset, length, hand_off->was_written);
+	amph_sanitize(taking, attachment, offset, length);
 	error = sync_back(attachment, offset, length, hand_off);
-	if (!error)
+	if (!error) {
+		amph_sanitize(taken, attachment, offset, length, hand_off->was_written);
 		amph_range_hand_over(attachment->shm, offset, offset + length, hand_off, true);
+	}
 	amph_sanitize(changed, attachment->shm, offset, length);
 	return error;
 }

@@ -18,12 +18,13 @@ void amph_shm_reclaim(struct amph_attachment *attachment)
 
 		if (!(range->holders & attachment->bit))
 			continue;
-		amph_sanitize(taking, attachment, range->offset, range->length, range->written);
+		amph_sanitize(taking, attachment, range->offset, range->length);
 		if (range->written && amph_attachment_has_cache(attachment) &&
 		    amph_attachment_invalidate(attachment, range->offset, range->length))
 			amph_log(AMPH_LOG_WARNING,
 				 "the cache can't be invalidated: stale bytes from here on",
 				 range->offset, range->length);
+		amph_sanitize(taken, attachment, range->offset, range->length, range->written);
 		amph_range_handed(range, &hand_off);
 		if (!range->holders)
 			range->holders = AMPH_HOLDER_CPU;

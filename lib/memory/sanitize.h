@@ -28,9 +28,13 @@ struct amph_sanitize_ops {
 	/* The CPU gives: all is checked, caches and record are as before. */
 	void (*giving)(struct amph_attachment *attachment, uint64_t offset, uint64_t length,
 		       bool reading);
-	/* The CPU takes: the same; written: the target may have written some of it. */
-	void (*taking)(struct amph_attachment *attachment, uint64_t offset, uint64_t length,
-		       bool written);
+	/* The CPU takes: the same. */
+	void (*taking)(struct amph_attachment *attachment, uint64_t offset, uint64_t length);
+	/* Caches are done, the record is not; written: the target may have written some of it. */
+	void (*taken)(struct amph_attachment *attachment, uint64_t offset, uint64_t length,
+		      bool written);
+	/* The next bytes that are taken were given, but nobody got them. */
+	void (*undoing)(struct amph_attachment *attachment);
 	void (*passing)(struct amph_attachment *from, struct amph_attachment *to, uint64_t offset,
 			uint64_t length);
 	/* The record of these bytes is another now. */

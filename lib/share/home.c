@@ -217,8 +217,10 @@ int amph_session_give(struct amph_session *session, struct amph_share *share, ui
 	generation = share->generation;
 	error = amph_session_send_handoff(session, share, offset, length, cookie, reading,
 					  deadline);
-	if (error && amph_session_still_has(session, share, generation) &&
-	    amph_shm_sync_for_cpu(share->attachment, offset, length))
+	if (!error || !amph_session_still_has(session, share, generation))
+		return error;
+	amph_sanitize(undoing, share->attachment);
+	if (amph_shm_sync_for_cpu(share->attachment, offset, length))
 		amph_session_fail(session, -EFAULT, "a hand-off could not be undone");
 	return error;
 }
@@ -338,6 +340,7 @@ static void receive_rejected(struct amph_session *session, struct amph_share *sh
 		return;
 	share->error = error;
 	/* a give that it did not take is a return that says why */
+	amph_sanitize(undoing, share->attachment);
 	if (share->state != AMPH_SHARE_ACCEPTED ||
 	    amph_shm_sync_for_cpu(share->attachment, reject->offset, reject->length))
 		return; /* never given: a refusal of nothing */

@@ -17,6 +17,13 @@ EXPECTED = {
     "ownership": (-signal.SIGSEGV,
                   r"ownership: write to memfd:picture, byte 100 of 65536, which display owns",
                   [("touched", "BUG"), ("given", "GIVE"), ("opened", "OPEN")]),
+    "coherency": (23,
+                  r"coherency: memfd:picture: 32768 bytes from byte 32768 on were written by the "
+                  r"CPU and never given to display, which does not see them",
+                  [("given", "BUG"), ("detached", "DETACH"), ("attached", "ATTACH")]),
+    "leaks": (23,
+              r"leaks: buffer memfd:back of 65536 bytes is still open",
+              [("opened", "OPEN")]),
 }
 
 

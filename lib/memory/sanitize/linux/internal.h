@@ -28,13 +28,14 @@ void *amph_sanitize_allocate(size_t count, size_t size);
 #define PLACE_DEPTH 24u
 
 struct sanitize_place {
+	uint32_t reported; /* kinds of findings that were reported with it */
 	uint32_t depth;
 	void *frames
 		[PLACE_DEPTH]; /* return addresses, innermost first, the library's own included */
 };
 
 /* The caller's place, kept for good: the same place gives the same pointer. Under the lock. */
-const struct sanitize_place *amph_sanitize_here(void);
+struct sanitize_place *amph_sanitize_here(void);
 
 /* A place of a signal's context, innermost first the faulting instruction itself, plus 1. */
 void amph_sanitize_fault_place(struct sanitize_place *place, const void *context);
@@ -84,6 +85,9 @@ struct sanitize_buffer {
 	uint8_t least; /* PROT_... of a page that is all the CPU's */
 	/* coherency.c */
 	struct sanitize_shadow *shadow;
+	const struct sanitize_place *last_give;
+	const struct amph_attachment *undoing;
+	bool stray; /* somebody wrote what the CPU had, and it was reported */
 	struct sanitize_buffer *next, *previous;
 	struct sanitize_buffer *chain; /* same hash */
 };
@@ -118,6 +122,21 @@ void amph_ownership_end(struct sanitize_buffer *buffer);
 /* The protected page's buffer, or NULL. */
 struct sanitize_buffer *amph_ownership_of(const void *address, uint8_t *protection);
 int amph_fault_start(void);
+
+/* Nothing of it is protected any more: in a child, which may have no such pages. */
+void amph_ownership_forget(struct sanitize_buffer *buffer);
+
+/* --- coherency (coherency.c, shadow.c) --- */
+/* Exchanges shm->va for a shadow. */
+void amph_coherency_begin(struct sanitize_buffer *buffer, struct amph_shm *shm);
+void amph_coherency_end(struct sanitize_buffer *buffer, struct amph_shm *shm);
+void *amph_coherency_mapping(const struct sanitize_buffer *buffer);
+void amph_coherency_giving(struct sanitize_buffer *buffer, const struct amph_attachment *attachment,
+			   uint64_t offset, uint64_t length);
+void amph_coherency_taken(struct sanitize_buffer *buffer, const struct amph_attachment *attachment,
+			  uint64_t offset, uint64_t length, bool written);
+void amph_coherency_detaching(struct sanitize_buffer *buffer,
+			      const struct amph_attachment *attachment);
 
 /* --- leaks (leaks.c) --- */
 void amph_leaks_session_opened(const struct amph_session *session, const char *other);

@@ -17,12 +17,13 @@
 #define ALL (PROT_READ | PROT_WRITE)
 
 /* Bytes of a page of this mapping: larger where huge pages were asked for. */
-static size_t page_size_of(const struct amph_shm *shm)
+static size_t page_size_of(const struct sanitize_buffer *buffer)
 {
+	const struct amph_shm *shm = buffer->shm;
 	struct statfs system;
 
-	if (shm->flags & AMPH_SHM_HUGE && shm->handle >= 0 && !fstatfs((int)shm->handle, &system) &&
-	    system.f_bsize > 0)
+	if (shm->flags & AMPH_SHM_HUGE && !buffer->shadow && shm->handle >= 0 &&
+	    !fstatfs((int)shm->handle, &system) && system.f_bsize > 0)
 		return (size_t)system.f_bsize;
 	return (size_t)sysconf(_SC_PAGESIZE);
 }
@@ -41,7 +42,7 @@ void amph_ownership_begin(struct sanitize_buffer *buffer)
 {
 	const struct amph_shm *shm = buffer->shm;
 	uintptr_t start = (uintptr_t)buffer->va, end = start + (uintptr_t)buffer->size;
-	size_t page = page_size_of(shm);
+	size_t page = page_size_of(buffer);
 
 	buffer->least = shm->cpu_reads_only ? PROT_READ : ALL;
 	if (!buffer->va)
@@ -172,6 +173,13 @@ void amph_ownership_end(struct sanitize_buffer *buffer)
 	amph_ownership_open(buffer, 0, buffer->size);
 	free(buffer->protection);
 	buffer->protection = NULL;
+	buffer->page_count = 0;
+}
+
+void amph_ownership_forget(struct sanitize_buffer *buffer)
+{
+	if (buffer->page_count)
+		mprotect(buffer->pages, buffer->page_count * buffer->page_size, buffer->least);
 	buffer->page_count = 0;
 }
 

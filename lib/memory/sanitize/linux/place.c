@@ -33,7 +33,7 @@ static bool same(const struct sanitize_place *a, const struct sanitize_place *b)
 	       !memcmp(a->frames, b->frames, a->depth * sizeof(a->frames[0]));
 }
 
-const struct sanitize_place *amph_sanitize_here(void)
+struct sanitize_place *amph_sanitize_here(void)
 {
 	struct sanitize_place place = {0};
 	struct kept **bucket, *kept;

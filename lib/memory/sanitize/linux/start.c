@@ -86,6 +86,8 @@ static void sanitize_opened(struct amph_shm *shm)
 
 	amph_sanitize_lock();
 	buffer = amph_sanitize_add(shm);
+	if (amph_sanitize_which & SANITIZE_COHERENCY)
+		amph_coherency_begin(buffer, shm);
 	if (amph_sanitize_which & SANITIZE_OWNERSHIP)
 		amph_ownership_begin(buffer);
 	amph_sanitize_unlock();
@@ -99,6 +101,7 @@ static void sanitize_closing(struct amph_shm *shm)
 	buffer = amph_sanitize_find(shm);
 	if (buffer) {
 		amph_ownership_end(buffer);
+		amph_coherency_end(buffer, shm);
 		amph_sanitize_remove(buffer);
 	}
 	amph_sanitize_unlock();
@@ -112,6 +115,11 @@ static void sanitize_exempt(struct amph_shm *shm, bool exempt)
 	buffer = amph_sanitize_find(shm);
 	if (buffer) {
 		buffer->exempt = exempt;
+		if (exempt && buffer->shadow) {
+			amph_ownership_end(buffer);
+			amph_coherency_end(buffer, shm);
+			amph_ownership_begin(buffer);
+		}
 		amph_ownership_update(buffer, 0, buffer->size);
 	}
 	amph_sanitize_unlock();
@@ -119,7 +127,14 @@ static void sanitize_exempt(struct amph_shm *shm, bool exempt)
 
 static void *sanitize_mapping(const struct amph_shm *shm)
 {
-	return shm->va;
+	const struct sanitize_buffer *buffer;
+	void *mapping;
+
+	amph_sanitize_lock();
+	buffer = amph_sanitize_find(shm);
+	mapping = buffer ? amph_coherency_mapping(buffer) : shm->va;
+	amph_sanitize_unlock();
+	return mapping;
 }
 
 static void sanitize_attached(struct amph_attachment *attachment)
@@ -148,6 +163,8 @@ static void sanitize_detaching(struct amph_attachment *attachment)
 
 	amph_sanitize_lock();
 	buffer = amph_sanitize_find(attachment->shm);
+	if (buffer)
+		amph_coherency_detaching(buffer, attachment);
 	for (link = buffer ? &buffer->attachments : NULL; link && *link; link = &(*link)->next)
 		if ((*link)->attachment == attachment) {
 			noted = *link;
@@ -165,23 +182,46 @@ static void sanitize_giving(struct amph_attachment *attachment, uint64_t offset,
 
 	amph_sanitize_lock();
 	buffer = amph_sanitize_find(attachment->shm);
-	if (buffer)
+	if (buffer) {
 		amph_sanitize_note(buffer, offset, length, attachment, reading, false);
+		amph_coherency_giving(buffer, attachment, offset, length);
+	}
 	amph_sanitize_unlock();
 }
 
-static void sanitize_taking(struct amph_attachment *attachment, uint64_t offset, uint64_t length,
-			    bool written)
+static void sanitize_taking(struct amph_attachment *attachment, uint64_t offset, uint64_t length)
 {
 	struct sanitize_buffer *buffer;
 
-	(void)written;
 	amph_sanitize_lock();
 	buffer = amph_sanitize_find(attachment->shm);
 	if (buffer) {
 		amph_ownership_open(buffer, offset, length);
 		amph_sanitize_note_back(buffer, offset, length, attachment);
 	}
+	amph_sanitize_unlock();
+}
+
+static void sanitize_taken(struct amph_attachment *attachment, uint64_t offset, uint64_t length,
+			   bool written)
+{
+	struct sanitize_buffer *buffer;
+
+	amph_sanitize_lock();
+	buffer = amph_sanitize_find(attachment->shm);
+	if (buffer)
+		amph_coherency_taken(buffer, attachment, offset, length, written);
+	amph_sanitize_unlock();
+}
+
+static void sanitize_undoing(struct amph_attachment *attachment)
+{
+	struct sanitize_buffer *buffer;
+
+	amph_sanitize_lock();
+	buffer = amph_sanitize_find(attachment->shm);
+	if (buffer)
+		buffer->undoing = attachment;
 	amph_sanitize_unlock();
 }
 
@@ -231,6 +271,8 @@ static const struct amph_sanitize_ops ops = {
 	.detaching = sanitize_detaching,
 	.giving = sanitize_giving,
 	.taking = sanitize_taking,
+	.taken = sanitize_taken,
+	.undoing = sanitize_undoing,
 	.passing = sanitize_passing,
 	.changed = sanitize_changed,
 	.session_opened = sanitize_session_opened,
@@ -246,7 +288,7 @@ static const struct amph_sanitize_ops ops = {
 static void forked(void)
 {
 	while (amph_sanitize_buffers) {
-		amph_ownership_end(amph_sanitize_buffers);
+		amph_ownership_forget(amph_sanitize_buffers);
 		amph_sanitize_remove(amph_sanitize_buffers);
 	}
 	amph_leaks_forget();
