@@ -13,6 +13,13 @@ static uint64_t piece_at(const struct amph_share *share, uint64_t offset, uint64
 {
 	uint64_t start = 0;
 
+	/* all of it in one piece, where the session has it mapped */
+	if (share->va) {
+		if (offset >= share->size)
+			return 0;
+		*va = (uint8_t *)share->va + offset;
+		return length < share->size - offset ? length : share->size - offset;
+	}
 	for (uint32_t i = 0; i < share->segments_received; i++) {
 		const struct amph_segment *segment = &share->segments[i];
 		uint64_t inside = offset - start, left = segment->length - inside;
