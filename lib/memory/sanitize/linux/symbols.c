@@ -101,6 +101,22 @@ static void run(char *const arguments[], char *text, size_t room)
 	text[length] = '\0';
 }
 
+/* "/a/build/../lib/x.c" is "/a/lib/x.c". Not for links: the compiler wrote it as it was told. */
+static void shorten(char *path)
+{
+	char *up;
+
+	while ((up = strstr(path, "/../")) && up > path) {
+		char *folder = up;
+
+		while (folder > path && folder[-1] != '/')
+			folder--;
+		if (folder == path || !strncmp(folder, "../", 3))
+			return;
+		memmove(folder, up + 4, strlen(up + 4) + 1);
+	}
+}
+
 /* The file of a function of the library's, as addr2line names it, but for its end: "/.../lib/". */
 static void read_source(const char *file, char *source, size_t room)
 {
@@ -121,8 +137,19 @@ static bool starts_with(const char *text, const char *start)
 
 static bool is_own(const char *function, const char *file, const char *source)
 {
-	return starts_with(function, "amph_") || strstr(file, "/include/amphora/") ||
-	       (*source && starts_with(file, source));
+	/* a compiler cache's objects are from other folders, but relative in the same way */
+	const char *relative = strstr(source, "/../");
+	char own[256], other[320];
+
+	if (starts_with(function, "amph_") || strstr(file, "/include/amphora/"))
+		return true;
+	if (!*source)
+		return false;
+	snprintf(own, sizeof(own), "%s", source);
+	snprintf(other, sizeof(other), "%s", file);
+	shorten(own);
+	shorten(other);
+	return starts_with(other, own) || (relative && strstr(file, relative));
 }
 
 /* The next line of text, without its end; NULL: none. */
@@ -137,7 +164,7 @@ static char *next_line(char **text)
 	return line;
 }
 
-static void fill(struct line *line, const char *function, const char *file, const char *source)
+static void fill(struct line *line, const char *function, char *file, const char *source)
 {
 	/* "file:41 (discriminator 3)" */
 	size_t length = strcspn(file, " ");
@@ -145,7 +172,8 @@ static void fill(struct line *line, const char *function, const char *file, cons
 
 	snprintf(line->function, sizeof(line->function), "%s", function);
 	snprintf(line->file, sizeof(line->file), "%.*s", known ? (int)length : 0, file);
-	line->own = is_own(function, line->file, source);
+	shorten(line->file);
+	line->own = is_own(function, file, source);
 }
 
 /*
