@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The main role of the pair: opens memory from a pool in the DRAM, sets up a queue in it, hands over parts
- * of a buffer through that, one and several at a time, and looks at every byte that comes back.
+ * of a buffer through that, one and several at a time, and looks at every byte that comes back. Then both
+ * count in one buffer, by a lock in plain memory.
  * Ends with exit code 0 when all were right, the other side has let go of everything and said goodbye.
  */
 #include <amphora/pool.h>
@@ -33,7 +34,7 @@ static struct amph_pool_block blocks[BLOCKS];
 static struct amph_provider_pool provider;
 static struct amph_target_map peer;
 static struct amph_queue queue;
-static struct buffer ring, data;
+static struct buffer ring, data, words, counter;
 static uint32_t done;
 
 static uint64_t soon(void)
@@ -51,6 +52,7 @@ static void open_session(struct amph_session_config *config)
 	config->target = &peer.target;
 	/* `cache` is for imports */
 	pair_expect(&pair, "no session", amph_session_init(&pair.session, config));
+	pair_lock(&pair);
 	pair_expect(&pair, "nobody answers", amph_session_open(&pair.session, soon()));
 }
 
@@ -64,16 +66,16 @@ static void open_pool(void)
 		    amph_memory_add_provider(&pair.memory, &provider.provider));
 }
 
-static void share(struct buffer *buffer, const char *name, uint64_t size)
+static void share(struct buffer *buffer, const char *name, uint64_t size,
+		  enum amph_sync_method method)
 {
 	struct amph_shm_storage storage = {buffer->ranges, PAIR_RANGES, buffer->segments, 1};
 
 	pair_expect(&pair, "no buffer",
 		    amph_shm_open(&pair.memory, &buffer->shm, &storage, name, size, 0));
 	pair_expect(&pair, "not attached",
-		    amph_shm_attach(&buffer->shm, &peer.target, AMPH_DEVICE_READS_WRITES,
-				    AMPH_SYNC_QUEUE, &buffer->attachment, buffer->device_segments,
-				    1));
+		    amph_shm_attach(&buffer->shm, &peer.target, AMPH_DEVICE_READS_WRITES, method,
+				    &buffer->attachment, buffer->device_segments, 1));
 	pair_expect(
 		&pair, "not offered",
 		amph_session_offer(&pair.session, &buffer->attachment, 0, soon(), &buffer->share));
@@ -140,6 +142,36 @@ static void hand_over_once(void)
 	done += ranges;
 }
 
+/* Ends with the lock held: so that the buffer can be released. */
+static void count_together(void)
+{
+	uint64_t deadline = soon();
+	uint32_t left, sum;
+
+	share(&words, "pool:words", 2 * amph_session_locks_stride(&pair.session), AMPH_SYNC_LOCK);
+	share(&counter, PAIR_COUNTER, 4096, AMPH_SYNC_LOCK);
+	pair_expect(&pair, "no plain locks",
+		    amph_session_locks_place(&pair.session, words.share, soon()));
+	pair_expect(
+		&pair, "not bound",
+		amph_session_locks_bind(&pair.session, counter.share, AMPH_LOCK_PLAIN, 0, soon()));
+	pair_expect(&pair, "not counted",
+		    pair_count(&pair, counter.share, PAIR_COUNTS, &left, PAIR_STEP_MS));
+	for (;;) {
+		pair_expect(&pair, "not locked",
+			    amph_session_lock(&pair.session, counter.share, soon()));
+		sum = *(const uint32_t *)counter.shm.va;
+		if (sum == 2 * PAIR_COUNTS)
+			break;
+		if (sum > 2 * PAIR_COUNTS || amph_time_now() >= deadline)
+			pair_expect(&pair, "counts are lost", -EIO);
+		pair_expect(&pair, "not unlocked",
+			    amph_session_unlock(&pair.session, counter.share));
+		amph_session_poll(&pair.session, amph_deadline(1));
+	}
+	trace("counted together, by a lock", sum, 0);
+}
+
 static void drop(struct buffer *buffer)
 {
 	pair_expect(&pair, "not detached", amph_shm_detach(&buffer->attachment));
@@ -155,15 +187,19 @@ void firmware_main(void)
 	pair_start(&pair, AMPH_SESSION_MAIN, &config);
 	open_pool();
 	open_session(&config);
-	share(&ring, "pool:queue", amph_queue_size(SLOTS, amph_queue_stride(&pair.session)));
-	share(&data, "pool:data", PARTS * PART);
+	share(&ring, "pool:queue", amph_queue_size(SLOTS, amph_queue_stride(&pair.session)),
+	      AMPH_SYNC_QUEUE);
+	share(&data, "pool:data", PARTS * PART, AMPH_SYNC_QUEUE);
 	pair_expect(&pair, "no queue",
 		    amph_queue_open(&queue, &pair.session, ring.share, SLOTS, &polling, soon()));
 	while (done < HANDOFFS)
 		hand_over_once();
+	count_together();
 	pair_expect(&pair, "not closed", amph_session_close(&pair.session, soon()));
 	drop(&data);
 	drop(&ring);
+	drop(&words);
+	drop(&counter);
 	if (pool.used)
 		pair_expect(&pair, "memory is left", -EBUSY);
 	trace("hand-offs there and back, every byte right", done, 0);

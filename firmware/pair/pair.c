@@ -79,6 +79,30 @@ static int start_rpmsg(bool main)
 	return error;
 }
 
+void pair_lock(struct pair *pair)
+{
+	const struct amph_session_locks_config config = {.slots = &pair->lock, .slot_max = 1};
+
+	pair_expect(pair, "no locks",
+		    amph_session_locks_init(&pair->locks, &pair->session, &config));
+}
+
+int pair_count(struct pair *pair, struct amph_share *counter, uint32_t count, uint32_t *left,
+	       uint32_t wait_ms)
+{
+	uint32_t *words = counter->va;
+
+	for (*left = count; *left; --*left) {
+		int error = amph_session_lock(&pair->session, counter, amph_deadline(wait_ms));
+
+		if (error)
+			return error;
+		words[0]++;
+		pair_expect(pair, "not unlocked", amph_session_unlock(&pair->session, counter));
+	}
+	return 0;
+}
+
 void pair_start(struct pair *pair, enum amph_session_role role, struct amph_session_config *config)
 {
 	bool main = role == AMPH_SESSION_MAIN;

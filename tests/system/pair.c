@@ -52,7 +52,7 @@ static void hand_over(uint32_t first)
 	soc_close(&soc);
 }
 
-static void thousands_of_ranges_go_from_firmware_to_firmware_and_back(void **state)
+static void ranges_go_from_firmware_to_firmware_and_both_count_by_a_lock(void **state)
 {
 	(void)state;
 	hand_over(0);
@@ -67,7 +67,7 @@ static void it_does_not_matter_which_of_the_two_starts_first(void **state)
 int main(int count, char **arguments)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(thousands_of_ranges_go_from_firmware_to_firmware_and_back),
+		cmocka_unit_test(ranges_go_from_firmware_to_firmware_and_both_count_by_a_lock),
 		cmocka_unit_test(it_does_not_matter_which_of_the_two_starts_first),
 	};
 

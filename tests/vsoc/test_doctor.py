@@ -55,6 +55,8 @@ class Doctor(soc.TestCase):
         self.assertEqual(remote["out_of_reach"], 0)
         self.assertEqual((remote["coherent"], remote["openable"], remote["controllable"]),
                          (True, True, True))
+        self.assertTrue(remote["hwlocks"])
+        self.assertEqual(self.one(report, "remote processors", "hwlocks")["status"], "ok")
         self.assertIn("firmware@5f000000", [region["node"] for region in remote["regions"]])
         maps = self.one(report, "UIO", "uio0")["facts"]["maps"]
         self.assertEqual(maps[0]["pa"], "0x5ec00000")

@@ -154,6 +154,20 @@ static void tell_regions(struct doctor *doctor, const char *node, doctor_facts *
 		doctor_find(doctor, TOPIC, "  memory-region", DOCTOR_OK, "%s", list);
 }
 
+/* Hardware spinlocks that both can take. */
+static void look_at_locks(struct doctor *doctor, const char *node, doctor_facts *facts)
+{
+	bool there = doctor_tree_has(doctor, node, "hwlocks");
+	bool driven = doctor_option(doctor, "HWSPINLOCK") != DOCTOR_OPTION_OFF;
+
+	doctor_fact_flag(facts, "hwlocks", there);
+	if (there)
+		doctor_find(
+			doctor, TOPIC, "  hwlocks", driven ? DOCTOR_OK : DOCTOR_NOTE,
+			driven ? "locks in hardware that it shares with Linux: through /dev/amphora"
+			       : "locks in hardware, for which this kernel has no hwspinlock");
+}
+
 /* What the device tree says of it. */
 static void look_at_node(struct doctor *doctor, struct doctor_remote *remote, const char *device,
 			 struct doctor_finding *finding)
@@ -182,6 +196,7 @@ static void look_at_node(struct doctor *doctor, struct doctor_remote *remote, co
 	if (coherent >= 0)
 		doctor_fact_flag(facts, "coherent", coherent > 0);
 	remote->iommu = doctor_tree_has(doctor, node, "iommus");
+	look_at_locks(doctor, node, facts);
 	tell_regions(doctor, node, facts);
 	tell_windows(doctor, remote, node, facts);
 	tell_reach(doctor, remote, facts);
