@@ -101,7 +101,8 @@ int amph_session_locks_bind(struct amph_session *session, struct amph_share *sha
 
 /*
  * Either side: takes the buffer's lock, and with it the whole buffer, caches included. Waits, polling
- * the session meanwhile (its callbacks run), until the deadline; one that has passed tries once. An
+ * the session meanwhile (its callbacks run), until the deadline; one that has passed tries once. A lock
+ * that is free is taken without a look at the channel: amph_session_poll() is still the application's. An
  * importer waits for its home to bind it, too.
  * Returns 0; -EOWNERDEAD: taken, but the bytes are in doubt, because whoever held it died; -ETIMEDOUT;
  * -EBUSY: it would have to wait, inside a callback; -EDEADLK: this side holds it; -EPERM: the share is
