@@ -124,18 +124,9 @@ static void arm(struct script *script)
 			    script_byte(script)};
 }
 
-static void arm_change(struct script *script)
+static uint32_t edge_word(uint8_t which)
 {
-	uint8_t what = script_byte(script);
-
-	change.every = what & 1;
-	change.before = what & 2 && !change.every;
-	change.adds = what & 4;
-	change.after = what >> 4;
-	change.left = change.every && what & 8 ? 16 : 1;
-	change.at = script_byte(script);
-	change.value = what & 4 ? (uint32_t)((int8_t)script_byte(script) * 32)
-				: (uint32_t)edge(script_byte(script));
+	return (uint32_t)edge(which);
 }
 
 static void open_liars_buffer(uint8_t what)
@@ -183,7 +174,7 @@ static void step(struct script *script)
 		arm(script);
 		break;
 	case 13:
-		arm_change(script);
+		scribbler_arm(script, edge_word);
 		break;
 	case 14:
 		spoil_slot(script);
@@ -226,7 +217,7 @@ static void begin(uint8_t first)
 	memset(past, 0, sizeof(past));
 	memset(unsure, 0, sizeof(unsure));
 	past_count = held.length = stamp = 0;
-	change.left = 0;
+	scribbler.left = 0;
 	now = 1000000000;
 	node_opened = subject_opened;
 	node_closed = subject_closed;
@@ -293,7 +284,7 @@ static void introduce(uint8_t first)
 
 static void end(void)
 {
-	change.left = 0;
+	scribbler.left = 0;
 	friend_acts(true);
 	settle();
 	check_subject();

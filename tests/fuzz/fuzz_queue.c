@@ -7,7 +7,9 @@
  *
  * The honest side is home or importer, and the queue is open or still to be set up, by the first byte.
  */
-#include "support/fuzz_script.h"
+#include "support/scribbler.h"
+
+#define SHARED_VIEW(address) closed_view(address)
 
 #define assert_int_equal(a, b)	  HOLDS((a) == (b))
 #define assert_null(a)		  HOLDS(!(a))
@@ -49,6 +51,42 @@ static uint64_t number(struct script *script)
 	if (byte < 240)
 		return (uint64_t)(byte % (UNITS + 1)) * 64;
 	return edges[byte % (sizeof(edges) / sizeof(edges[0]))];
+}
+
+/* The processor can't maintain lines of closed memory, and need not. */
+static int no_clean(const void *va, size_t length)
+{
+	(void)va;
+	(void)length;
+	return 0;
+}
+
+static int no_invalidate(void *va, size_t length)
+{
+	return no_clean(va, length);
+}
+
+static const struct amph_cache_ops no_cache = {.clean = no_clean, .invalidate = no_invalidate};
+
+/* Of what the liar can write: lines, and the sequences of descriptors, are polled. */
+static void spoil(const void *address, void *view, size_t length, bool before,
+		  const struct order_site *site)
+{
+	size_t offset = (size_t)((const uint8_t *)address - arena);
+
+	if (scribbler_on && closed_reads(site) && offset < RING_SIZE)
+		scribbler_read(view, length, before,
+			       offset < AMPH_QUEUE_LINES * 64 || offset % 64 == 0);
+}
+
+static void before_access(const void *address, void *view, size_t length, struct order_site *site)
+{
+	spoil(address, view, length, true, site);
+}
+
+static void after_access(const void *address, void *view, size_t length, struct order_site *site)
+{
+	spoil(address, view, length, false, site);
 }
 
 /* 0, past, or soon */
@@ -369,6 +407,7 @@ static void step(struct script *script)
 {
 	uint8_t what = script_byte(script);
 
+	scribbler_on = what % 12 < 5;
 	switch (what % 12) {
 	case 10:
 		lie_offer(script);
@@ -396,14 +435,16 @@ static void step(struct script *script)
 		lie_message(script);
 		break;
 	case 7:
-		script_scribble(script, ring.shm.va, what & 0x80 ? 1024 : 12 * 64);
+		scribbler_step(script, ring.shm.va, what & 0x80 ? 1024 : 12 * 64);
 		break;
 	default:
 		act_liar(script);
 		break;
 	}
+	scribbler_on = true;
 	if (what < 0xc0)
 		amph_session_poll(&honest->session, 0);
+	scribbler_on = false;
 }
 
 static void begin(uint8_t how)
@@ -423,7 +464,7 @@ static void begin(uint8_t how)
 	if (!(how & 2))
 		open_queue(4);
 	if (how & 32 && !(how & 2))
-		honest_queue->cache = &amph_cache_port;
+		honest_queue->cache = &no_cache;
 	if (how & 64) /* soon around the end of the numbers */
 		main_queue.produced = main_queue.taken = main_queue.consumed = main_queue.told =
 			peer_queue.produced = peer_queue.taken = peer_queue.consumed =
@@ -447,6 +488,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data_bytes, size_t size)
 {
 	struct script script = {data_bytes, size};
 
+	if (!arena) {
+		arena = closed_new(ARENA_SIZE);
+		closed_watch.before = before_access;
+		closed_watch.after = after_access;
+	}
+	scribbler.left = 0;
+	scribbler_on = false;
 	begin(script_byte(&script));
 	for (int steps = 0; script.size && steps < 200; steps++) {
 		step(&script);

@@ -192,6 +192,7 @@ static void act_pass(struct script *script)
 	struct amph_share *share = pick_share(from, what);
 	struct amph_share *to_share = NULL;
 	uint64_t offset, length;
+	bool waited;
 	int error;
 
 	pick_range(script, share, &offset, &length);
@@ -200,11 +201,12 @@ static void act_pass(struct script *script)
 			to_share = &to->shares[i];
 	if (!share->shm || !to_share)
 		return;
+	waited = share->pass.returned;
 	error = CALL(SUBJECT, now,
 		     amph_session_pass(&from->session, share, &to->session, to_share, offset,
 				       length, offset, 0));
-	/* returned already: that was a give like any other */
-	if (!error && !share->pass.returned)
+	/* returned already: that was a give like any other; of two passes none waits beside the other */
+	if (!error && (waited || !share->pass.returned))
 		gave(to, to_share, offset, length, false);
 }
 

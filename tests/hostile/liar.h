@@ -9,6 +9,7 @@
 #define TESTS_HOSTILE_LIAR_H
 
 #include "hostile/subject.h"
+#include "support/scribbler.h"
 
 #define LIAR_LINK (&LIAR->links[0])
 
@@ -206,20 +207,6 @@ static void listen(struct wire *to, struct wire_message *message, uint32_t lengt
 
 /* --- shared memory --- */
 
-/*
- * What becomes of a word that the honest side reads, where the liar can write: right before or right after
- * the read that follows `after` others; or of every word of the next reads that is not polled.
- */
-static struct {
-	uint32_t left; /* reads that are still to be spoiled */
-	bool before, every, adds;
-	uint16_t after;
-	uint8_t at;
-	uint32_t value;
-} change;
-
-static uint64_t changed; /* how often */
-
 static struct amph_share *ring_share(void)
 {
 	struct amph_session_path *path = TO_LIAR->session.path;
@@ -249,27 +236,11 @@ static bool is_polled(const void *address)
 	return offset < ring->size && (offset < AMPH_QUEUE_LINES * 64 || offset % 64 == 0);
 }
 
-static void change_word(const void *address, void *view, size_t length, bool before,
-			const struct order_site *site)
+static void scribble(const void *address, void *view, size_t length, bool before,
+		     const struct order_site *site)
 {
-	uint8_t *bytes = view;
-	size_t at = change.at * 4u % (length > 4 ? length : 4);
-	uint32_t word = 0;
-
-	if (!change.left || running != SUBJECT || !closed_reads(site) || !liar_writes(address) ||
-	    change.before != before || (change.every && is_polled(address)))
-		return;
-	if (change.after) {
-		change.after--;
-		return;
-	}
-	change.left--;
-	changed++;
-	if (at + 4 > length)
-		at = 0;
-	memcpy(&word, bytes + at, length - at < 4 ? length - at : 4);
-	word = change.adds ? word + change.value : change.value;
-	memcpy(bytes + at, &word, length - at < 4 ? length - at : 4);
+	if (running == SUBJECT && closed_reads(site) && liar_writes(address))
+		scribbler_read(view, length, before, is_polled(address));
 }
 
 static void check_place(const void *address, size_t length, const struct order_site *site)
@@ -293,12 +264,12 @@ static void before_access(const void *address, void *view, size_t length, struct
 {
 	went_on();
 	check_place(address, length, site);
-	change_word(address, view, length, true, site);
+	scribble(address, view, length, true, site);
 }
 
 static void after_access(const void *address, void *view, size_t length, struct order_site *site)
 {
-	change_word(address, view, length, false, site);
+	scribble(address, view, length, false, site);
 }
 
 /* What is of another life does not count, whatever it says, unless it became another while it was read. */
@@ -307,12 +278,12 @@ static void received(struct link *link, const void *message, uint32_t length)
 	const struct amph_session *session = &link->session;
 	const struct wire_header header = *(const struct wire_header *)closed_view(message);
 	uint32_t counted = session->received;
-	uint64_t spoiled = changed;
+	uint64_t spoiled = scribbled;
 	bool stale = session->state == AMPH_SESSION_OPEN &&
 		     (header.from != session->peer_epoch || header.to != session->epoch);
 
 	link->wire.channel.receiver(link->wire.channel.argument, message, length, -1);
-	if (stale && changed == spoiled)
+	if (stale && scribbled == spoiled)
 		HOLDS(session->received == counted);
 }
 

@@ -10,7 +10,10 @@
 #ifndef TESTS_SUPPORT_RPMSG_FUZZ_H
 #define TESTS_SUPPORT_RPMSG_FUZZ_H
 
-#include "support/fuzz_script.h"
+#define SCRIBBLER_MEMORY 8192
+
+#include "support/scribbler.h"
+
 #include "support/rpmsg_pair.h"
 #include "transport/rpmsg_internal.h"
 
@@ -58,7 +61,7 @@ static void fuzz_receive(struct amph_rpmsg_endpoint *endpoint, const void *data,
 	fuzz->received++;
 	fuzz_check_place(data, length);
 	for (uint32_t i = 0; i < length; i++)
-		sum = (uint8_t)(sum + ((const uint8_t *)data)[i]);
+		sum = (uint8_t)(sum + ((const uint8_t *)closed_view(data))[i]);
 	/* the main side chose the buffers: it sees no message where it holds one */
 	for (uint32_t i = 0; i < fuzz->count; i++)
 		if (fuzz->held[i] && fuzz->tested == &fuzz->pair.main)
@@ -100,6 +103,14 @@ static void fuzz_service(void *argument, const char *name, uint32_t address, boo
 		fuzz->announced++;
 }
 
+/* The other side's reads are nobody's to spoil. */
+static void fuzz_poll_other(struct pair_side *side)
+{
+	scribbler_on = false;
+	amph_rpmsg_poll(&side->rpmsg);
+	scribbler_on = true;
+}
+
 /* Waits lead somewhere: the other side polls once, the next wait is the last. */
 static int fuzz_wait(void *argument, uint64_t deadline)
 {
@@ -109,7 +120,7 @@ static int fuzz_wait(void *argument, uint64_t deadline)
 	if (side->waits++ & 1)
 		return fuzz->in_receiver & 64 ? -EPIPE : -ETIMEDOUT;
 	if (!side->other->rpmsg.device.fault && side == fuzz->tested)
-		amph_rpmsg_poll(&side->other->rpmsg);
+		fuzz_poll_other(side->other);
 	return 0;
 }
 
@@ -213,7 +224,7 @@ static void fuzz_loan(void)
 	}
 	HOLDS(loan->id < fuzz->count);
 	fuzz_check_place(loan->payload, loan->size);
-	memset(loan->payload, 0x11, loan->size);
+	memset(closed_view(loan->payload), 0x11, loan->size);
 	for (uint32_t i = 0; i < fuzz->count; i++)
 		if (&fuzz->loans[i] != loan && fuzz->loans[i].payload) {
 			HOLDS(fuzz->loans[i].id != loan->id);
@@ -277,7 +288,7 @@ static void fuzz_other(void)
 	uint32_t length = script_byte(&fuzz->script) % (FUZZ_SIZE - AMPH_RPMSG_HEADER + 1);
 
 	if (what & 1) {
-		amph_rpmsg_poll(&fuzz->other->rpmsg);
+		fuzz_poll_other(fuzz->other);
 	} else if (what & 2) {
 		uint8_t name_service[FUZZ_SIZE];
 
@@ -297,7 +308,9 @@ static void fuzz_odd(uint8_t what)
 		amph_rpmsg_close(&fuzz->tested->rpmsg);
 	else
 		for (uint32_t id = 0; id < fuzz->count; id++)
-			fuzz->pair.main.config.vrings[0].desc[id].length = what % FUZZ_SIZE + 1;
+			((struct amph_vring_desc *)closed_view(
+				fuzz->pair.main.config.vrings[0].desc))[id]
+				.length = what % FUZZ_SIZE + 1;
 }
 
 static void fuzz_step(void)
@@ -336,13 +349,13 @@ static void fuzz_step(void)
 		fuzz_other();
 		break;
 	case 12:
-		script_scribble(script, fuzz->pair.rings[0], fuzz->pair.ring_size);
+		scribbler_step(script, fuzz->pair.rings[0], fuzz->pair.ring_size);
 		break;
 	case 13:
-		script_scribble(script, fuzz->pair.rings[1], fuzz->pair.ring_size);
+		scribbler_step(script, fuzz->pair.rings[1], fuzz->pair.ring_size);
 		break;
 	case 14:
-		script_scribble(script, fuzz->pair.buffers, fuzz->count * 2 * FUZZ_SIZE);
+		scribbler_step(script, fuzz->pair.buffers, fuzz->count * 2 * FUZZ_SIZE);
 		break;
 	default:
 		fuzz_odd(script_byte(script));
@@ -433,9 +446,13 @@ static int fuzz_rpmsg(const uint8_t *data, size_t size, enum amph_rpmsg_role rol
 
 	fuzz = &state;
 	state.count = 1u << (setup & 3);
-	pair_open(&state.pair, state.count, FUZZ_SIZE);
-	memset(state.pair.rings[0], 0, state.pair.ring_size);
-	memset(state.pair.rings[1], 0, state.pair.ring_size);
+	pair_place(&state.pair, scribbler_begin(SCRIBBLER_MEMORY), state.count, FUZZ_SIZE);
+	for (int i = 0; i < 2; i++) {
+		scribbler_memory[i].at = state.pair.rings[i];
+		scribbler_memory[i].size = state.pair.ring_size;
+	}
+	scribbler_memory[2].at = state.pair.buffers;
+	scribbler_memory[2].size = state.count * 2 * FUZZ_SIZE;
 	state.tested = role == AMPH_RPMSG_MAIN ? &state.pair.main : &state.pair.peer;
 	state.other = state.tested->other;
 	state.tested->config.event_index = state.other->config.event_index = setup & 4;
@@ -452,7 +469,6 @@ static int fuzz_rpmsg(const uint8_t *data, size_t size, enum amph_rpmsg_role rol
 	while (state.script.size)
 		fuzz_step();
 	fuzz_account();
-	pair_close(&state.pair);
 	fuzz = NULL;
 	return 0;
 }
