@@ -102,7 +102,7 @@ static void end(struct job *job, int status)
 		killed++;
 		series_killed++;
 		if (of->site >= 0)
-			sites_killed[of->site]++;
+			sites_killed[of->site] = 1;
 		else
 			messages_killed++;
 	}
@@ -198,6 +198,38 @@ static void run_all(int lane, int victim, int death)
 	}
 }
 
+/* Nobody here loads a coprocessor, or syncs by locks. */
+static bool is_elsewhere(const struct order_site *site)
+{
+	return strstr(site->file, "/remoteproc/") || strstr(site->file, "/lock");
+}
+
+/* Every store in the source is one that somebody died at. */
+static void check_sites(void)
+{
+	const struct order_site *sites = order_sites_first();
+	uint32_t stores = 0;
+
+	for (uint32_t i = 0; i < site_count(); i++) {
+		bool met = false;
+
+		if ((sites[i].kind != ORDER_STORE && sites[i].kind != ORDER_STORE_RELEASE &&
+		     sites[i].kind != ORDER_COPY_TO_SHARED) ||
+		    is_elsewhere(&sites[i]))
+			continue;
+		/* an inline function is compiled into several places */
+		for (uint32_t j = 0; j < site_count() && !met; j++)
+			met = sites_killed[j] && sites[j].line == sites[i].line &&
+			      !strcmp(sites[j].file, sites[i].file);
+		stores += met;
+		if (met)
+			continue;
+		printf("nobody died at the store at %s:%u\n", sites[i].file, sites[i].line);
+		failed++;
+	}
+	printf("figure: stores in the library that somebody died at %u\n", stores);
+}
+
 int main(int count, char **arguments)
 {
 	int lane = -1, victim = -1, death = -1, place = 0;
@@ -242,6 +274,8 @@ int main(int count, char **arguments)
 		run_one(&one);
 	} else {
 		run_all(lane, victim, death);
+		if (!failed && lane < 0 && victim < 0 && death < 0)
+			check_sites();
 	}
 	printf("figure: cases of death %u\nfigure: steps killed %u\n", cases, killed);
 	free(sites_killed);

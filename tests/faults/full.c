@@ -42,7 +42,7 @@ static uint32_t full_met;
 		(object).why.what = NULL;                                                    \
 		assert_int_equal(call, refusal);                                             \
 		assert_non_null((object).why.what);                                          \
-		memcpy(before_ + ((char *)&(object).why - (char *)&(object)), &(object).why, \
+		memcpy(before_ + __builtin_offsetof(__typeof__(object), why), &(object).why, \
 		       sizeof((object).why));                                                \
 		assert_memory_equal(before_, &(object), sizeof(object));                     \
 		full_met++;                                                                  \
