@@ -108,6 +108,10 @@ void importer_program(struct end **ends, uint32_t count)
 			struct end *end = ends[i];
 			int result = end_is_over(end) ? 0 : amph_session_poll(&end->session, 0);
 
+			if (end->leftover && end->session.state == AMPH_SESSION_OPEN) {
+				end->leftover = false;
+				end_say_stale(end);
+			}
 			do_work(end);
 			moved = moved || result > 0;
 			over += end_is_over(end);

@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "case.h"
 #include "share/wire.h"
 
 #define RINGS_SIZE 0x1000u
@@ -324,15 +325,17 @@ int end_open(struct end *end)
 	return IN_TIME(amph_session_open(&end->session, deadline));
 }
 
-int end_say_stale(struct end *end, uint64_t from, uint64_t to)
+void end_say_stale(struct end *end)
 {
 	struct wire_message message = {.header = {.type = WIRE_HEARTBEAT,
 						  .length = (uint16_t)sizeof(message.header),
-						  .sequence = 1,
-						  .from = from,
-						  .to = to}};
+						  .sequence = end->session.sent + 1,
+						  .from = VICTIM_NONCE,
+						  .to = SURVIVOR_NONCE}};
 
-	return amph_channel_send(end->door.under, &message, sizeof(message.header), -1, soon());
+	CHECK_EQUAL(
+		amph_channel_send(end->door.under, &message, sizeof(message.header), -1, soon()),
+		0);
 }
 
 bool end_is_over(const struct end *end)

@@ -89,6 +89,7 @@ struct end {
 	struct work kept;
 	uint32_t ends; /* how often `ended` was told */
 	uint32_t released;
+	bool leftover; /* once it is open, a message of the lives of before comes */
 };
 
 /* Who has a half of a buffer, as the test knows it: END + index of the jar's attachment. */
@@ -134,8 +135,11 @@ void end_init(struct end *end, int fd, bool rpmsg, bool main);
 /* Greets, or waits for the greeting. 0, or the error. */
 int end_open(struct end *end);
 
-/* Sends a message stamped for the lives of before: what the other side must not believe. */
-int end_say_stale(struct end *end, uint64_t from, uint64_t to);
+/*
+ * Sends a message stamped for the lives of before, with the number of the one that comes next: what the
+ * other side must not believe.
+ */
+void end_say_stale(struct end *end);
 
 bool end_is_over(const struct end *end);
 bool end_next(struct end *end, struct work *work);
