@@ -106,9 +106,22 @@ static int lot_send(struct amph_channel *channel, const void *message, uint32_t 
 	return error;
 }
 
+/* The other one wants to hear that this side lives, whatever the victim does. */
+static void keep_company(void)
+{
+	int result = amph_session_poll(&healthy.session, 0);
+
+	if (result < 0 && result != -ETIMEDOUT)
+		fail_msg("seed %llu: the other session is lost: %s", (unsigned long long)lot.seed,
+			 healthy.session.why.what);
+}
+
 static int lot_poll(struct amph_channel *channel, uint64_t deadline)
 {
-	int result = channel_ops->poll(channel, deadline);
+	int result;
+
+	keep_company();
+	result = channel_ops->poll(channel, deadline);
 
 	if (result > 0)
 		count_message();
@@ -140,6 +153,7 @@ static int live(bool *given, bool *attached)
 	struct amph_session *session = &victim.session;
 	int error = coprocessor_share(&victim, &events, 0, NULL, amph_deadline(1000));
 
+	keep_company();
 	if (error)
 		return error;
 	channel_ops = victim.channel.channel.ops;
@@ -218,6 +232,7 @@ static void one_life(uint64_t seed)
 	draw(seed);
 	/* each life is greeted anew: that the last one ended changes nothing */
 	must(&soc, coprocessor_start(&victim, &soc, kind, 0, NULL, SECONDS(20)), "start");
+	keep_company();
 	killer = start_killer();
 	job_open(&job, &soc, "dram:picture", 64, 64);
 	error = live(&given, &attached);
@@ -241,6 +256,7 @@ static void one_life(uint64_t seed)
 		HOLDS(victim.rproc.state == AMPH_RPROC_OFF);
 		whole_lives++;
 	}
+	keep_company();
 	HOLDS(soc.pool.used == used);
 }
 
