@@ -16,6 +16,7 @@
 
 #include "memory/sanitize/linux/internal.h"
 
+#define SHOWN_ALL   12u /* where no line is known: the library's own frames are among them */
 #define SHOWN	    4u
 #define TEXT_MAX    32768u
 #define PATIENCE_MS 10000
@@ -33,13 +34,14 @@ struct module {
 	uintptr_t base; /* of its link-time addresses */
 	uintptr_t start; /* of what is mapped */
 	bool library; /* libamphora.so: nothing in it is the user's */
+	bool system; /* the C library: no line of it is what a report is about */
 };
 
-static bool is_library(const char *path)
+static bool is_named(const char *path, const char *start)
 {
 	const char *name = strrchr(path, '/');
 
-	return !strncmp(name ? name + 1 : path, "libamphora.so", strlen("libamphora.so"));
+	return !strncmp(name ? name + 1 : path, start, strlen(start));
 }
 
 static bool find_module(void *address, struct module *module)
@@ -52,7 +54,8 @@ static bool find_module(void *address, struct module *module)
 	module->path = *map->l_name ? map->l_name : "/proc/self/exe";
 	module->base = map->l_addr;
 	module->start = (uintptr_t)info.dli_fbase;
-	module->library = is_library(module->path);
+	module->library = is_named(module->path, "libamphora.so");
+	module->system = is_named(module->path, "libc.so");
 	return true;
 }
 
@@ -197,7 +200,7 @@ static uint32_t look_up(const struct module *module, void *const frames[], uint3
 		snprintf(path, sizeof(path), "/proc/%d/exe", (int)getpid());
 	arguments[used++] = path;
 	for (uint32_t i = 0; i <= count; i++) {
-		void *frame = i ? (char *)frames[i - 1] - 1 : (void *)&is_library;
+		void *frame = i ? (char *)frames[i - 1] - 1 : (void *)&is_named;
 
 		snprintf(addresses[i], sizeof(addresses[i]), "0x%llx",
 			 (unsigned long long)((uintptr_t)frame - module->base));
@@ -257,7 +260,7 @@ static void add_module(struct listing *list, const struct module *module, void *
 	uint32_t room = 3 * PLACE_DEPTH - list->count, found = 0;
 	struct line *lines = &list->lines[list->count];
 
-	if (!module->library)
+	if (!module->library && !module->system)
 		found = look_up(module, frames, count, lines, room);
 	for (uint32_t i = 0; i < found; i++)
 		list->exact[list->count + i] = lines[i].file[0];
@@ -295,13 +298,14 @@ static void list_place(struct listing *list, const struct sanitize_place *place)
 void amph_sanitize_print_place(const char *title, const struct sanitize_place *place)
 {
 	static struct listing list;
-	uint32_t shown = 0;
+	uint32_t shown = 0, most;
 	bool exact = false;
 
 	list_place(&list, place);
 	for (uint32_t i = 0; i < list.count; i++)
 		exact = exact || (list.exact[i] && !list.lines[i].own);
-	for (uint32_t i = 0; i < list.count && shown < SHOWN; i++) {
+	most = exact ? SHOWN : SHOWN_ALL;
+	for (uint32_t i = 0; i < list.count && shown < most; i++) {
 		const struct line *line = &list.lines[i];
 
 		if (line->own || (exact && !list.exact[i]))
