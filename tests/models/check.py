@@ -56,7 +56,8 @@ class Search:
         self.folder = folder
         cycles = self.progress or self.claim
         command(["spin", "-a", *self.defines, model], folder)
-        command(["gcc", "-O0" if self.twin else "-O2", "-w", "-DCOLLAPSE", f"-DMEMLIM={MEMORY}",
+        command(["gcc", "-O0" if self.twin else "-O1", "-w", "-DCOLLAPSE", f"-DMEMLIM={MEMORY}",
+                 "-DVECTORSZ=2048",
                  *([] if cycles else ["-DSAFETY"]), *(["-DNP"] if self.progress else []),
                  *([] if self.fair else ["-DNOFAIR"]), *([] if self.claim else ["-DNOCLAIM"]),
                  "-o", "pan", "pan.c"], folder)
@@ -109,6 +110,8 @@ def command(words, folder):
 
 def header_of(model):
     text = model.read_text()
+    for name in re.findall(r'^#include "(.*)"', text, re.M):
+        text += (model.parent / name).read_text()
     header = "\n".join(re.findall(r"/\*.*?\*/", text, re.S)[:2])
     return text, header
 

@@ -29,10 +29,10 @@
  * twin BROKEN_FRESH: -DEVENT_INDEX finds=no_lost_wake_up
  * twin BROKEN_EVENT: -DEVENT_INDEX finds=no_lost_wake_up
  * twin BROKEN_HUSH: -DHUSH finds=no_lost_wake_up
- * twin BROKEN_INDEX_FIRST: -DEVENT_INDEX finds=no_doubled_buffer
- * twin BROKEN_YIELD: -DEVENT_INDEX finds=no_doubled_buffer
- * twin BROKEN_SEEN: -DEVENT_INDEX finds=no_doubled_buffer
- * twin BROKEN_ENTRY: -DEVENT_INDEX finds=no_lost_buffer
+ * twin BROKEN_INDEX_FIRST: -DEVENT_INDEX finds=no_lost_or_doubled_buffer
+ * twin BROKEN_YIELD: -DEVENT_INDEX finds=no_lost_or_doubled_buffer
+ * twin BROKEN_SEEN: -DEVENT_INDEX finds=no_lost_or_doubled_buffer
+ * twin BROKEN_ENTRY: -DEVENT_INDEX finds=no_lost_or_doubled_buffer
  */
 #include "steps.h"
 
@@ -50,11 +50,14 @@
 /* The shared words. A side's half is the one that it writes; entries hold the buffer's number. */
 #define HALF_INDEX(side)	  (side)
 #define MY_WISH(side)		  (2 + (side))
+#ifdef BROKEN_ENTRY
+#define HALF_ENTRIES(side, index) (4 + (side) * COUNT)
+#else
 #define HALF_ENTRIES(side, index) (4 + (side) * COUNT + (index) % COUNT)
+#endif
 byte shared[4 + 2 * COUNT];
 
-PROPERTY(no_lost_buffer)
-PROPERTY(no_doubled_buffer)
+PROPERTY(no_lost_or_doubled_buffer)
 
 bit has[2 * BUFFERS]; /* AMPH_VIRTQUEUE_TAKEN, in the slots of a side; else AMPH_VIRTQUEUE_THEIRS */
 #define HAS(side, id) has[(side) * BUFFERS + (id)]
@@ -139,12 +142,6 @@ inline amph_virtqueue_publish()
 #define YIELDED HAS(me, id) = false
 #endif
 
-#ifdef BROKEN_ENTRY
-#define ENTRY 0
-#else
-#define ENTRY produced
-#endif
-
 /* amph_virtqueue_driver_give and amph_virtqueue_device_give: the buffer `id`, which this side has. */
 inline give()
 {
@@ -153,7 +150,7 @@ inline give()
 	amph_virtqueue_publish();
 	atomic { YIELDED; STORE(HALF_ENTRIES(me, produced + INDICES - 1), id) };
 #else
-	atomic { YIELDED; STORE(HALF_ENTRIES(me, ENTRY), id) };
+	atomic { YIELDED; STORE(HALF_ENTRIES(me, produced), id) };
 	amph_virtqueue_publish();
 #endif
 	id = 0
@@ -169,8 +166,7 @@ inline take()
 	:: else ->
 		atomic {
 			LOAD(id, HALF_ENTRIES(1 - me, consumed));
-			HOLD(no_lost_buffer, !HAS(me, id));
-			HOLD(no_doubled_buffer, !HAS(1 - me, id));
+			HOLD(no_lost_or_doubled_buffer, !HAS(me, id) && !HAS(1 - me, id));
 			HAS(me, id) = true;
 			consumed = MODULO(consumed + 1);
 			id = 0
