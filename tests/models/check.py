@@ -59,7 +59,7 @@ class Search:
         command(["gcc", "-O0" if self.twin else "-O1", "-w", "-DCOLLAPSE", f"-DMEMLIM={MEMORY}",
                  "-DVECTORSZ=2048",
                  *([] if cycles else ["-DSAFETY"]), *(["-DNP"] if self.progress else []),
-                 *([] if self.fair else ["-DNOFAIR"]), *([] if self.claim else ["-DNOCLAIM"]),
+                 *(["-DNFAIR=4"] if self.fair else ["-DNOFAIR"]), *([] if self.claim else ["-DNOCLAIM"]),
                  "-o", "pan", "pan.c"], folder)
         self.report = subprocess.run(
             ["./pan", "-n", f"-m{DEPTH}", *(["-l"] if self.progress else []),

@@ -64,6 +64,7 @@ inline new_life()
 inline die()
 {
 	session[me] = AMPH_SESSION_IDLE;
+	epoch[me] = 0;
 	share[me] = AMPH_SHARE_FREE;
 	peer_epoch[me] = 0;
 	mapped = false; /* not any more, or it is another memory that the home has */
@@ -92,7 +93,7 @@ end:	do
 		STEP2("%d restart\n", me); die(); new_life(); check_all() }
 #endif
 #ifdef DRIVEN
-	:: atomic { session[me] != AMPH_SESSION_IDLE -> STEP2("%d dies\n", me); die(); check_all() }
+	:: atomic { me == IMPORTER && session[me] != AMPH_SESSION_IDLE -> STEP2("%d dies\n", me); die(); check_all() }
 #endif
 #ifdef LOSS
 	:: atomic { IS_LIVE(me) -> STEP2("%d lose\n", me); amph_session_lose(); check_all() }
@@ -305,8 +306,10 @@ end:	do
 /* Time goes on: nothing ends just because nobody does anything. */
 proctype time()
 {
+	bit tick;
+
 	do
-	:: true
+	:: tick = 1 - tick
 	od
 }
 #endif
