@@ -6,7 +6,7 @@
  * the ring, as the largest ring has it with 16 bits.
  *
  * code: amph_virtqueue_look amph_virtqueue_publish amph_virtqueue_rings amph_virtqueue_hush
- * code: amph_virtqueue_driver_take amph_virtqueue_driver_give HALF_INDEX HALF_ENTRIES my_wish
+ * code: amph_virtqueue_driver_take amph_virtqueue_driver_give HALF_INDEX HALF_ENTRIES
  * code: produced consumed seen kicked wished event_index
  *
  * EVENT_INDEX: the wish is an index; else it is a flag, which a side that waits no more sets (HUSH).
