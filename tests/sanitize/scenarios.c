@@ -163,6 +163,23 @@ static void touch_before_the_home_gives(void)
 	exit(((volatile char *)import.va)[3]); /* [IMPORT TOUCH] */
 }
 
+static void memory_of_an_import_that_has_ended(void)
+{
+	const struct amph_shm_storage storage = {&ranges[8], 8, NULL, 0};
+	struct amph_target home;
+	struct amph_shm import;
+	volatile char *va;
+
+	start(AMPH_DEVICE_READS_WRITES);
+	va = its_mapping();
+	amph_target_home_init(&home, "home");
+	must(amph_shm_import(&memory, &import, &storage, "memfd:picture", SIZE, 0, (void *)va, 0,
+			     &home, AMPH_DEVICE_READS_WRITES, &second));
+	must(amph_shm_put(&import));
+	va[0] = 1; /* the window's, which the application mapped, and may use for something else */
+	finish();
+}
+
 static _Alignas(4096) char carveout[8 * SIZE];
 static struct amph_pool_block blocks[16];
 static struct amph_provider_pool dram;
@@ -338,10 +355,12 @@ static void syncs_that_are_right(void)
 
 /* --- leaks --- */
 
-static void a_session_is_left_open(void)
+static struct amph_session session;
+
+/* Nobody answers. */
+static int open_session(void)
 {
 	static struct amph_channel_socket channel;
-	static struct amph_session session;
 	static struct amph_share shares[1];
 	struct amph_session_config config = {.role = AMPH_SESSION_MAIN,
 					     .channel = &channel.channel,
@@ -354,10 +373,15 @@ static void a_session_is_left_open(void)
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, fds))
 		exit(1);
-	start(AMPH_DEVICE_READS);
 	must(amph_channel_socket_init(&channel, fds[0]));
 	must(amph_session_init(&session, &config));
-	if (amph_session_open(&session, amph_deadline(1)) != -ETIMEDOUT) /* [SESSION OPEN] */
+	return amph_session_open(&session, amph_deadline(1)); /* [SESSION OPEN] */
+}
+
+static void a_session_is_left_open(void)
+{
+	start(AMPH_DEVICE_READS);
+	if (open_session() != -ETIMEDOUT)
 		exit(1);
 	finish();
 }
@@ -374,12 +398,15 @@ static void a_child_has_nothing_of_its_own_open(void)
 	pid_t child;
 
 	start(AMPH_DEVICE_READS);
+	if (open_session() != -ETIMEDOUT)
+		exit(1);
 	child = fork();
 	if (!child)
 		exit(0);
 	if (waitpid(child, &status, 0) != child || status)
 		exit(1);
 	finish();
+	_exit(0); /* the session is still open: the parent's own report is another scenario's */
 }
 
 #define SCENARIO(name)      \
@@ -398,6 +425,7 @@ static const struct {
 	SCENARIO(touch_of_what_was_passed),
 	SCENARIO(touch_of_what_is_in_quarantine),
 	SCENARIO(touch_before_the_home_gives),
+	SCENARIO(memory_of_an_import_that_has_ended),
 	SCENARIO(touch_in_a_pool),
 	SCENARIO(a_child_touches_its_copy_of_a_pool),
 	SCENARIO(another_fault_is_its_own_handlers),
