@@ -14,7 +14,7 @@ The model says in its first comment what there is to do, one a line:
 A check is one search through all states: no assertion fails, nobody is stuck, and with `progress` there is
 no cycle without a label progress..., with `ltl` none that breaks the claim; `fair`: each process that can
 go on does. A search that did not get through is a failure. A twin is the same with the flag BROKEN_WHAT
-defined, and must fail in the way it says. KIND: the name of the assertion (see steps.h) or of the claim;
+defined, and must fail in the way it says. KIND: the name of the assertion (see steps.inc) or of the claim;
 no_lost_wake_up: somebody is stuck; progress: a cycle without progress. The names after `code:` must be in
 the sources of the library and in the model: what the model calls something by is what the code calls it.
 

@@ -23,7 +23,7 @@
  * twin BROKEN_TURN_AT_BIND: finds=never_two_owners
  * twin BROKEN_GIVES_UP_WANTING: -DGIVES_UP ltl=nobody_starves fair finds=nobody_starves
  */
-#include "steps.h"
+#include "steps.inc"
 
 #ifndef STORES
 #define STORES 0

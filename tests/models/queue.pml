@@ -43,7 +43,7 @@
  * twin BROKEN_LAP: -DONE_WAY finds=no_lost_hand_off
  * twin BROKEN_ROOM: -DONE_WAY finds=never_more_than_slots
  */
-#include "steps.h"
+#include "steps.inc"
 
 #ifndef SLOTS
 #define SLOTS 2

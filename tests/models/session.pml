@@ -41,7 +41,7 @@
  * twin BROKEN_SILENCE: -DDRIVEN -DCHANNEL=2 ltl=every_wait_ends fair finds=every_wait_ends
  * twin BROKEN_TRUST: -DLIAR -DRANGES=2 -DCHANNEL=1 finds=never_two_writers
  */
-#include "session.h"
+#include "session.inc"
 
 #ifdef BROKEN_DETACH
 #define IS_OFFERED_NO_MORE true

@@ -34,7 +34,7 @@
  * twin BROKEN_SEEN: -DEVENT_INDEX finds=no_lost_or_doubled_buffer
  * twin BROKEN_ENTRY: -DEVENT_INDEX finds=no_lost_or_doubled_buffer
  */
-#include "steps.h"
+#include "steps.inc"
 
 #ifndef COUNT
 #define COUNT 2
