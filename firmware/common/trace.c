@@ -22,7 +22,7 @@ void trace_start(char *buffer, uint32_t size)
 
 static void put(uint32_t at, char byte)
 {
-	*(volatile char *)&text[at % text_size] = byte;
+	amph_copy_to_shared(&text[at % text_size], &byte, 1);
 }
 
 /* The first byte is written last: until then a reader stands before it, at a NUL. */

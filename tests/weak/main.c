@@ -5,7 +5,7 @@
  *   weak explore NAME               the real code through all of the scenario's executions
  *   weak remove [PART/PARTS]        each ordering of the library left out, one at a time: somebody notices
  *   weak remove one NUMBER          the same for one of them, by its number in the list
- *   weak sites                      each ordering of the library is met by a scenario, or excepted here
+ *   weak sites                      each place of the library that orders is met by a scenario
  *   weak trace NAME EXECUTION [NUMBER]  each access of one execution, with that ordering left out
  */
 #include <inttypes.h>

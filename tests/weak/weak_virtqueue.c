@@ -92,8 +92,12 @@ static void rest(uint32_t side)
 	weak_check(!devices[side].fault, "the other side seems to lie");
 	if (unrung[side])
 		ring_if_wanted(side);
-	if (!weak_random(4) && amph_virtqueue_ask(&queues[side]))
-		return;
+	if (!weak_random(4)) {
+		if (weak_random(2))
+			amph_virtqueue_hush(&queues[side]);
+		if (amph_virtqueue_ask(&queues[side]))
+			return;
+	}
 	weak_sleep(side);
 	if (!weak_random(4))
 		amph_virtqueue_hush(&queues[side]);
