@@ -10,6 +10,7 @@
 #include "../common/trace.h"
 #include "command.h"
 #include "count.h"
+#include "escape.h"
 #include "work.h"
 
 #define QUEUE_MAX 16u
@@ -85,11 +86,13 @@ static void answer(void *argument, struct probe_answer *found)
 		trace("probe: an answer was not sent", (uint64_t)-error, 0);
 }
 
-static _Noreturn void hang(bool scribble)
+static _Noreturn void hang(uint32_t how)
 {
-	trace("probe: told to hang", scribble, 0);
+	trace("probe: told to hang", how, 0);
+	if (how & PROBE_HANG_MASKED)
+		escape_mask_interrupts();
 	for (;;)
-		if (scribble)
+		if (how & PROBE_HANG_SCRIBBLE)
 			work_run_scribbles();
 }
 
@@ -123,12 +126,15 @@ static uint32_t run(const struct probe_message *message, const struct asker *ask
 		crash_at = amph_deadline(message->argument);
 		return PROBE_OK;
 	case PROBE_HANG:
-		hang(message->argument == 1);
+		hang(message->argument);
 	case PROBE_EXIT:
 		trace("probe: told to exit", message->argument, 0);
 		board_exit((int)(message->argument & 0xff));
 	case PROBE_RING:
 		ringing = message->argument == 1;
+		return PROBE_OK;
+	case PROBE_ESCAPE:
+		escape_try(message->argument);
 		return PROBE_OK;
 	default:
 		return PROBE_UNKNOWN;

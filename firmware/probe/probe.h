@@ -49,8 +49,7 @@ enum probe_command {
 	PROBE_SCRIBBLE = 5,
 	PROBE_STOP_SCRIBBLE = 6,
 	PROBE_CRASH = 7, /* traps; no answer; with an argument, after so many milliseconds */
-	PROBE_HANG =
-		8, /* serves no message any more; with argument 1 it goes on scribbling; no answer */
+	PROBE_HANG = 8, /* serves no message any more; argument: PROBE_HANG_ bits; no answer */
 	PROBE_EXIT = 9, /* ends in good order with exit code `argument`; no answer */
 	PROBE_RING = 10, /* with argument 1, rings both doorbells over and over, whatever happens */
 	/*
@@ -59,6 +58,18 @@ enum probe_command {
 	 */
 	PROBE_COUNT = 11,
 	PROBE_HOLD = 12, /* takes the hardware lock `argument` and keeps it until its end */
+	PROBE_ESCAPE = 13, /* does what an IOMMU must not let it do: enum probe_escape */
+};
+
+#define PROBE_HANG_SCRIBBLE 1u /* it goes on scribbling */
+#define PROBE_HANG_MASKED   2u /* it takes no interrupt */
+
+/* Each answers only where nothing has held it. */
+enum probe_escape {
+	PROBE_ESCAPE_SATP = 0, /* leaves its page tables */
+	PROBE_ESCAPE_SFENCE = 1,
+	PROBE_ESCAPE_DELEGATE = 2, /* takes its faults itself */
+	PROBE_ESCAPE_HOST = 3, /* semihosting */
 };
 
 enum probe_status {

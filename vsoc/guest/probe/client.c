@@ -23,7 +23,7 @@ int probe_close(struct probe *probe)
 	return remote_close(&probe->endpoint);
 }
 
-static int send_message(struct probe *probe, struct probe_message *message)
+int probe_tell(struct probe *probe, struct probe_message *message)
 {
 	struct pollfd ready = {.fd = probe->endpoint.fd};
 	int tries = SEND_MS;
@@ -43,7 +43,7 @@ int probe_ask(struct probe *probe, struct probe_message *message, struct probe_a
 {
 	struct pollfd ready = {.fd = probe->endpoint.fd, .events = POLLIN};
 
-	if (send_message(probe, message))
+	if (probe_tell(probe, message))
 		return -1;
 	if (poll(&ready, 1, ANSWER_MS) != 1)
 		return remote_fail("command %u is not answered", message->command);
@@ -137,5 +137,5 @@ int probe_end(struct probe *probe, uint32_t what, uint32_t argument)
 {
 	struct probe_message message = {.command = what, .argument = argument};
 
-	return send_message(probe, &message);
+	return probe_tell(probe, &message);
 }

@@ -29,6 +29,9 @@ int probe_close(struct probe *probe);
 /* One message, and its answer whatever its status is. message->tag is set. */
 int probe_ask(struct probe *probe, struct probe_message *message, struct probe_answer *answer);
 
+/* One message to which no answer comes, or none that is waited for. message->tag is set. */
+int probe_tell(struct probe *probe, struct probe_message *message);
+
 /* Replaces a list. */
 int probe_list(struct probe *probe, uint32_t list, const struct probe_segment *segments,
 	       uint32_t count);
@@ -47,7 +50,7 @@ int probe_ring(struct probe *probe, uint32_t on);
 /* How many marks were written since it started. */
 int probe_marks(struct probe *probe, uint64_t *marks);
 
-/* PROBE_CRASH (in so many ms), PROBE_HANG (1: scribbles on), PROBE_EXIT (code): no answer. */
+/* PROBE_CRASH (in so many ms), PROBE_HANG, PROBE_EXIT (code), PROBE_ESCAPE: no answer. */
 int probe_end(struct probe *probe, uint32_t command, uint32_t argument);
 
 #endif
