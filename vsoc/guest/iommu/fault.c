@@ -59,10 +59,13 @@ static void read_log(void)
 			return;
 		record[length] = 0;
 		const char *text = strchr(record, ';');
-		if (text && used + strlen(text) < sizeof(said)) {
-			strcpy(said + used, text);
-			used += strlen(text);
-		}
+		size_t size = text ? strlen(text) + 1 : 0; /* with its NUL */
+		if (size > sizeof(said) - used)
+			return;
+		if (!size)
+			continue;
+		memcpy(said + used, text, size);
+		used += size - 1;
 	}
 }
 
