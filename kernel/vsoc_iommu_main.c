@@ -3,9 +3,9 @@
  * IOMMU driver: the one before the coprocessor of the virtual SoC. Its hardware is a monitor in the
  * coprocessor's machine mode, which holds all other code there to the tables that this driver writes.
  *
- * Each domain has the memory of the coprocessor's firmware, where the device tree sets it aside, at the
- * addresses that its bus gives it: to run in it, to read and to write. It is nobody else's. All else is
- * what somebody has mapped, in practice the DMA API.
+ * Each domain has the memory that the device tree sets aside for the coprocessor, at the addresses that its
+ * bus gives it: its firmware's to run in as well, rings and locks to read and to write. All else is what
+ * somebody has mapped, in practice the DMA API.
  */
 #include <linux/dma-direct.h>
 #include <linux/dma-mapping.h>
@@ -39,7 +39,7 @@ struct vsoc_iommu *vsoc_iommu_of(struct device *dev)
 }
 EXPORT_SYMBOL_GPL(vsoc_iommu_of);
 
-/* --- the firmware's memory --- */
+/* --- memory that is set aside --- */
 
 /* The `index`th region of a device, and whether it is run in. -ENOENT after the last. */
 static int get_region(struct device *dev, int index, struct reserved_mem **memory, bool *is_code)
@@ -56,6 +56,16 @@ static int get_region(struct device *dev, int index, struct reserved_mem **memor
 	of_property_read_string_index(dev->of_node, "memory-region-names", index, &name);
 	*is_code = !strcmp(name, FIRMWARE);
 	return 0;
+}
+
+/* The coprocessor's own, and those that the IOMMU's node names after its own memory. */
+static int get_fixed_region(struct vsoc_iommu *iommu, struct device *dev, int index,
+			    struct reserved_mem **memory, bool *is_code)
+{
+	int count = max(of_count_phandle_with_args(dev->of_node, "memory-region", NULL), 0);
+
+	return index < count ? get_region(dev, index, memory, is_code)
+			     : get_region(iommu->dev, index - count + 1, memory, is_code);
 }
 
 static size_t page_of(unsigned long iova, phys_addr_t pa, u64 left)
@@ -90,7 +100,7 @@ static int map_regions(struct vsoc_domain *domain, struct device *dev)
 	int ret = 0;
 
 	for (int i = 0; !ret; i++) {
-		ret = get_region(dev, i, &memory, &is_code);
+		ret = get_fixed_region(domain->iommu, dev, i, &memory, &is_code);
 		if (!ret)
 			ret = map_region(domain, memory, is_code);
 	}
@@ -113,7 +123,7 @@ static void vsoc_get_resv_regions(struct device *dev, struct list_head *list)
 	struct reserved_mem *memory;
 	bool is_code;
 
-	for (int i = 0; !get_region(dev, i, &memory, &is_code); i++)
+	for (int i = 0; !get_fixed_region(iommu, dev, i, &memory, &is_code); i++)
 		reserve(list, phys_to_dma(iommu->dev, memory->base), memory->size);
 	reserve(list, VSOC_IOMMU_DA, VSOC_IOMMU_SIZE);
 }

@@ -40,6 +40,10 @@ class Iommu(soc.TestCase):
         ended = self.expect_no_report("share-queue", "60", options=VARIANT)
         self.assertIn("1 death, nothing left\n", ended.stdout)
 
+    def test_locks_that_both_sides_swap_are_behind_it_too(self):
+        ended = self.expect_no_report("lock-check", options=PROBE)
+        self.assertRegex(ended.stdout, r"(?m)^[1-9]\d* checks, 0 failed$")
+
     def test_session_in_which_the_firmware_faults_is_lost_and_the_next_one_works(self):
         ended = self.expect_no_report("iommu-session", options=VARIANT)
         self.assertIn("2 jobs done, 1 session lost by a fault, nothing left\n", ended.stdout)
