@@ -212,7 +212,8 @@ int amph_shm_attach(struct amph_shm *shm, struct amph_target *target, uint32_t d
 		    struct amph_segment *segments, uint32_t segment_max);
 
 /*
- * Ends an attachment. Returns 0, -EBUSY while the target holds any range, -ESTALE (detached), -EPERM.
+ * Ends an attachment. Returns 0, -EBUSY while the target holds any range or a session still has it
+ * (offered, and neither refused nor released: the other side may have it mapped), -ESTALE (detached), -EPERM.
  * An attachment in quarantine (-EBUSY) ends only when its target is proved off.
  */
 int amph_shm_detach(struct amph_attachment *attachment);

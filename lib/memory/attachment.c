@@ -91,6 +91,10 @@ int amph_shm_detach(struct amph_attachment *attachment)
 	if (attachment == shm->home)
 		return amph_refuse(&shm->why, -EBUSY, "the home stays attached until the last put",
 				   shm->references, 1);
+	if (attachment->offered)
+		return amph_refuse(&shm->why, -EBUSY,
+				   "the other side may have it mapped: release it first",
+				   shm->references, 1);
 	for (uint32_t i = 0; i < shm->range_count; i++)
 		if (shm->storage.ranges[i].holders & attachment->bit)
 			return amph_refuse(&shm->why, -EBUSY, "the target holds bytes from here on",

@@ -387,7 +387,8 @@ static uint32_t receive(struct amph_session *session, struct wire_message *messa
 static void freed(struct amph_session *session, struct amph_share *share)
 {
 	if (share->home) {
-		share->attachment->offered = NULL;
+		if (share->attachment)
+			share->attachment->offered = NULL;
 		session->granted_size -= share->granted_size;
 		share->granted_size = 0;
 		share->pass.returned = NULL;

@@ -334,6 +334,9 @@ void amph_session_end_share(struct amph_session *session, struct amph_share *sha
 
 	share->state = state;
 	share->error = error;
+	/* from here on the application may detach it, and its storage is not this session's any more */
+	if (share->home)
+		share->attachment->offered = NULL;
 	/* first, so that the callback may begin anew: the other side may offer more at once */
 	if (state == AMPH_SHARE_RELEASED && amph_session_is_path(session, share))
 		session->path->ops->closed(session->path);
@@ -342,6 +345,9 @@ void amph_session_end_share(struct amph_session *session, struct amph_share *sha
 	if (events && state == AMPH_SHARE_REFUSED && share->home && events->answered)
 		events->answered(session, share);
 	/* the callback may have ended the session, and with it this */
-	if (share->state == state)
-		amph_session_free_share(session, share);
+	if (share->state != state)
+		return;
+	if (share->home)
+		share->attachment = NULL;
+	amph_session_free_share(session, share);
 }

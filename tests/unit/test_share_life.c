@@ -401,7 +401,7 @@ static void a_give_that_cannot_be_sent_gives_nothing(void **state)
 
 static void an_offer_that_cannot_be_sent_leaves_no_slot(void **state)
 {
-	struct amph_share *share;
+	struct amph_share *share, *again;
 	(void)state;
 
 	open_pair();
@@ -413,9 +413,59 @@ static void an_offer_that_cannot_be_sent_leaves_no_slot(void **state)
 	assert_int_equal(live_shares(&mains), 0);
 	mains.end.fail = 0;
 	share = offer_buffer();
-	assert_int_equal(amph_session_offer(&mains.session, &buffer.attachment, 0, 0, &share),
+	assert_int_equal(amph_session_offer(&mains.session, &buffer.attachment, 0, 0, &again),
 			 -EBUSY);
+	settle(&mains, &peers);
+	assert_int_equal(amph_session_release(&mains.session, share, 0), 0);
+	settle(&mains, &peers);
 	close_buffer();
+}
+
+static void what_the_other_side_may_have_mapped_is_not_detached(void **state)
+{
+	struct amph_share *share;
+	(void)state;
+
+	open_pair();
+	open_buffer(AMPH_DEVICE_READS_WRITES);
+	share = offer_buffer();
+	assert_int_equal(amph_shm_detach(&buffer.attachment), -EBUSY);
+	settle(&mains, &peers);
+	assert_int_equal(share->state, AMPH_SHARE_ACCEPTED);
+	assert_int_equal(amph_shm_detach(&buffer.attachment), -EBUSY);
+	assert_non_null(buffer.shm.why.what);
+	assert_int_equal(amph_session_release(&mains.session, share, 0), 0);
+	assert_int_equal(amph_shm_detach(&buffer.attachment), -EBUSY);
+	settle(&mains, &peers);
+	close_buffer();
+}
+
+static void detach_when_released(struct amph_session *session, struct amph_share *share)
+{
+	(void)session;
+	close_buffer();
+	memset(share->attachment, 0xa5, sizeof(*share->attachment)); /* its storage is used anew */
+	share->user = share;
+}
+
+static void a_buffer_may_be_detached_by_the_callback_of_its_release(void **state)
+{
+	struct amph_session_events events = {.released = detach_when_released};
+	const struct amph_session_events *before;
+	struct amph_share *share;
+	(void)state;
+
+	open_pair();
+	share = share_buffer(AMPH_DEVICE_READS_WRITES);
+	before = mains.session.config.events;
+	mains.session.config.events = &events;
+	assert_int_equal(amph_session_release(&mains.session, share, 0), 0);
+	settle(&mains, &peers);
+	mains.session.config.events = before;
+	assert_ptr_equal(share->user, share);
+	assert_int_equal(share->state, AMPH_SHARE_FREE);
+	for (size_t i = 0; i < sizeof(buffer.attachment); i++)
+		assert_int_equal(((uint8_t *)&buffer.attachment)[i], 0xa5);
 }
 
 static void an_answer_that_cannot_be_sent_ends_the_session(void **state)
@@ -884,6 +934,8 @@ int main(void)
 		cmocka_unit_test(what_can_be_wrong_with_a_configuration_is_said),
 		cmocka_unit_test(a_give_that_cannot_be_sent_gives_nothing),
 		cmocka_unit_test(an_offer_that_cannot_be_sent_leaves_no_slot),
+		cmocka_unit_test(what_the_other_side_may_have_mapped_is_not_detached),
+		cmocka_unit_test(a_buffer_may_be_detached_by_the_callback_of_its_release),
 		cmocka_unit_test(an_answer_that_cannot_be_sent_ends_the_session),
 		cmocka_unit_test(half_of_a_long_offer_ends_the_session),
 		cmocka_unit_test(half_of_an_answer_to_a_request_counts_no_bytes_of_the_quota),
