@@ -128,8 +128,9 @@ static void queue_send(struct link *link, struct script *script)
 	if (link->queue.state != AMPH_QUEUE_OPEN)
 		return;
 	for (uint32_t i = 0; i < 2; i++) {
-		entries[i] = (struct amph_queue_entry){.share = pick_share(link, what >> 2 * i),
-						       .reading = (what & 0x30) == 0x30};
+		entries[i] = (struct amph_queue_entry){
+			.share = pick_share(link, (uint8_t)(what >> 2 * i)),
+			.reading = (what & 0x30) == 0x30};
 		pick_range(script, entries[i].share, &entries[i].offset, &entries[i].length);
 	}
 	CALL(link->node, now,

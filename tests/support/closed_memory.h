@@ -153,7 +153,7 @@ void order_store(void *word, size_t size, uint64_t value, struct order_site *sit
 void order_barrier(struct order_site *site)
 {
 	(void)site;
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	order_plain_barrier();
 }
 
 void order_copy(void *to, const void *from, size_t length, struct order_site *site)
