@@ -676,6 +676,9 @@ static void two_sides_count_by_lock_and_nothing_is_lost(void **state)
 	int fds[2];
 
 	(void)state;
+#ifdef __SANITIZE_THREAD__
+	skip(); /* it sees no fences, and the lock's order is fences: tests/weak has them */
+#endif
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, fds), 0);
 	assert_int_equal(amph_channel_socket_init(&ends[0], fds[0]), 0);
 	assert_int_equal(amph_channel_socket_init(&ends[1], fds[1]), 0);
