@@ -387,7 +387,8 @@ static uint32_t receive(struct amph_session *session, struct wire_message *messa
 static void freed(struct amph_session *session, struct amph_share *share)
 {
 	if (share->home) {
-		if (share->attachment)
+		/* else its end was told, and its storage may be anybody's */
+		if (share->state != AMPH_SHARE_RELEASED && share->state != AMPH_SHARE_REFUSED)
 			share->attachment->offered = NULL;
 		session->granted_size -= share->granted_size;
 		share->granted_size = 0;

@@ -345,9 +345,6 @@ void amph_session_end_share(struct amph_session *session, struct amph_share *sha
 	if (events && state == AMPH_SHARE_REFUSED && share->home && events->answered)
 		events->answered(session, share);
 	/* the callback may have ended the session, and with it this */
-	if (share->state != state)
-		return;
-	if (share->home)
-		share->attachment = NULL;
-	amph_session_free_share(session, share);
+	if (share->state == state)
+		amph_session_free_share(session, share);
 }

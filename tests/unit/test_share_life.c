@@ -448,24 +448,29 @@ static void detach_when_released(struct amph_session *session, struct amph_share
 	share->user = share;
 }
 
+static void detach_and_lose_when_released(struct amph_session *session, struct amph_share *share)
+{
+	detach_when_released(session, share);
+	amph_session_lose(session, -EIO, "enough");
+}
+
 static void a_buffer_may_be_detached_by_the_callback_of_its_release(void **state)
 {
-	struct amph_session_events events = {.released = detach_when_released};
-	const struct amph_session_events *before;
 	struct amph_share *share;
 	(void)state;
 
-	open_pair();
-	share = share_buffer(AMPH_DEVICE_READS_WRITES);
-	before = mains.session.config.events;
-	mains.session.config.events = &events;
-	assert_int_equal(amph_session_release(&mains.session, share, 0), 0);
-	settle(&mains, &peers);
-	mains.session.config.events = before;
-	assert_ptr_equal(share->user, share);
-	assert_int_equal(share->state, AMPH_SHARE_FREE);
-	for (size_t i = 0; i < sizeof(buffer.attachment); i++)
-		assert_int_equal(((uint8_t *)&buffer.attachment)[i], 0xa5);
+	for (int losing = 0; losing < 2; losing++) {
+		open_pair();
+		share = share_buffer(AMPH_DEVICE_READS_WRITES);
+		mains.events.released = losing ? detach_and_lose_when_released
+					       : detach_when_released;
+		assert_int_equal(amph_session_release(&mains.session, share, 0), 0);
+		settle(&mains, &peers);
+		assert_ptr_equal(share->user, share);
+		assert_int_equal(share->state, AMPH_SHARE_FREE);
+		for (size_t i = 0; i < sizeof(buffer.attachment); i++)
+			assert_int_equal(((uint8_t *)&buffer.attachment)[i], 0xa5);
+	}
 }
 
 static void an_answer_that_cannot_be_sent_ends_the_session(void **state)
