@@ -9,7 +9,6 @@
  *                                             checks, says in its own line that it is ready
  *                                         <-  HEARTBEAT, so that the home looks
  */
-#include <amphora/cache.h>
 #include <amphora/time.h>
 
 #include "queue/ring.h"
@@ -19,15 +18,7 @@
 
 uint32_t amph_queue_stride(const struct amph_session *session)
 {
-	/* the target's line is the peer's, or a larger one that the integrator knows of */
-	const uint32_t lines[] = {amph_cache_line(), session->peer_cache_line,
-				  session->config.target->cache_line};
-	uint32_t stride = AMPH_QUEUE_STRIDE;
-
-	for (uint32_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
-		if (lines[i] > stride)
-			stride = lines[i];
-	return stride;
+	return amph_session_stride(session, AMPH_QUEUE_STRIDE);
 }
 
 static int check_open(struct amph_session *session, const struct amph_share *share)
@@ -76,7 +67,7 @@ static int give(struct amph_queue *queue, uint32_t slots, uint32_t stride, uint6
 	share->error = 0;
 	amph_session_fill_handoff(&message, share, 0, share->size, (uint64_t)stride << 32 | slots,
 				  false);
-	message.body.handoff.flags = WIRE_HANDOFF_QUEUE;
+	message.body.handoff.flags = WIRE_HANDOFF_SET_UP;
 	message.header.type = WIRE_GIVE;
 	error = amph_session_send(queue->session, &message.header, deadline);
 	if (error)

@@ -8,6 +8,7 @@
 
 #include <stddef.h>
 
+#include <amphora/cache.h>
 #include <amphora/fork.h>
 #include <amphora/session.h>
 #include <amphora/session_lock.h>
@@ -77,6 +78,22 @@ int amph_session_answer_handoff(struct amph_session *session, const struct amph_
 
 /* Says a heartbeat now: whoever sleeps on the channel wakes. Returns 0 or the channel's error. */
 int amph_session_knock(struct amph_session *session);
+
+/*
+ * Bytes from line to line of memory in which each side has lines of its own to write: the largest cache
+ * line of both, and at least `least`.
+ */
+static inline uint32_t amph_session_stride(const struct amph_session *session, uint32_t least)
+{
+	/* the target's line is the peer's, or a larger one that the integrator knows of */
+	const uint32_t lines[] = {amph_cache_line(), session->peer_cache_line,
+				  session->config.target->cache_line};
+
+	for (uint32_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
+		if (lines[i] > least)
+			least = lines[i];
+	return least;
+}
 
 /* The plug-in of a way to sync that is not by messages, or NULL. */
 static inline struct amph_session_path *amph_session_way(const struct amph_session *session,

@@ -12,7 +12,6 @@
  *
  * While it is unlocked, each side's record says that the other has the buffer: so nobody touches it.
  */
-#include <amphora/cache.h>
 #include <amphora/order.h>
 
 #include "memory/sanitize.h"
@@ -22,15 +21,7 @@
 
 uint32_t amph_session_locks_stride(const struct amph_session *session)
 {
-	/* the target's line is the peer's, or a larger one that the integrator knows of */
-	const uint32_t lines[] = {amph_cache_line(), session->peer_cache_line,
-				  session->config.target->cache_line};
-	uint32_t stride = AMPH_PLAIN_LOCK_STRIDE;
-
-	for (uint32_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
-		if (lines[i] > stride)
-			stride = lines[i];
-	return stride;
+	return amph_session_stride(session, AMPH_PLAIN_LOCK_STRIDE);
 }
 
 /* Is there a share that is, or was, the memory? */

@@ -142,11 +142,11 @@ static enum wire_reason check_answer(uint32_t type, const struct wire_answer *an
 
 static enum wire_reason check_handoff(uint32_t type, const struct wire_handoff *handoff)
 {
-	uint32_t flags = type == WIRE_GIVE ? WIRE_HANDOFF_READING | WIRE_HANDOFF_QUEUE : 0;
+	uint32_t flags = type == WIRE_GIVE ? WIRE_HANDOFF_READING | WIRE_HANDOFF_SET_UP : 0;
 
 	if (handoff->flags & ~flags)
 		return WIRE_UNSUPPORTED;
-	if (handoff->flags == (WIRE_HANDOFF_READING | WIRE_HANDOFF_QUEUE))
+	if (handoff->flags == (WIRE_HANDOFF_READING | WIRE_HANDOFF_SET_UP))
 		return WIRE_INVALID;
 	return direction_is_known(handoff->direction) ? WIRE_OK : WIRE_INVALID;
 }

@@ -76,7 +76,6 @@ enum wire_reason {
 
 #define WIRE_HANDOFF_READING 0x1u /* GIVE only: shared for reading */
 #define WIRE_HANDOFF_SET_UP  0x2u /* GIVE only: sets up the way that the buffer was offered for */
-#define WIRE_HANDOFF_QUEUE   WIRE_HANDOFF_SET_UP /* the memory is to be the session's queue */
 #define WIRE_SHARE_HOME	     0x1u /* RELEASE, RELEASED: the sender is the buffer's home */
 
 struct wire_header {

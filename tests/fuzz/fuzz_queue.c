@@ -324,7 +324,7 @@ static void lie_message(struct script *script)
 		}
 		amph_session_fill_handoff(&raw, share, offset, length, cookie, false);
 		if (type == WIRE_GIVE)
-			raw.body.handoff.flags = more & 1 ? WIRE_HANDOFF_QUEUE : more >> 6;
+			raw.body.handoff.flags = more & 1 ? WIRE_HANDOFF_SET_UP : more >> 6;
 	} else {
 		raw.body.answer = (struct wire_answer){share->handle, share->generation,
 						       type == WIRE_REFUSE ? 7 : 0, 0};

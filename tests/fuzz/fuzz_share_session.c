@@ -423,7 +423,7 @@ static uint32_t fill_body(struct script *script, struct wire_message *message, u
 		handoff->direction = next(script) % 8 ? 3 : next(script) % 5;
 		if (type == WIRE_GIVE)
 			handoff->flags = next(script) & (queued ? 3 : 1);
-		if (handoff->flags & WIRE_HANDOFF_QUEUE)
+		if (handoff->flags & WIRE_HANDOFF_SET_UP)
 			fill_set_up(script, handoff);
 		break;
 	}

@@ -50,17 +50,17 @@ static void what_is_no_queue_is_refused_and_another_may_follow(void **state)
 	open_expecting();
 	say_ready(64);
 	for (uint32_t i = 0; i < sizeof(cookies) / sizeof(cookies[0]); i++) {
-		say_handoff(WIRE_GIVE, ring_share, 0, RING_SIZE, cookies[i], WIRE_HANDOFF_QUEUE);
+		say_handoff(WIRE_GIVE, ring_share, 0, RING_SIZE, cookies[i], WIRE_HANDOFF_SET_UP);
 		was_rejected(WIRE_GIVE, WIRE_INVALID);
 		still_expected();
 	}
 	/* a part, or something beside it */
-	say_handoff(WIRE_GIVE, ring_share, 64, RING_SIZE - 64, COOKIE(4, 64), WIRE_HANDOFF_QUEUE);
+	say_handoff(WIRE_GIVE, ring_share, 64, RING_SIZE - 64, COOKIE(4, 64), WIRE_HANDOFF_SET_UP);
 	was_rejected(WIRE_GIVE, WIRE_INVALID);
-	say_handoff(WIRE_GIVE, ring_share, 0, RING_SIZE - 64, COOKIE(4, 64), WIRE_HANDOFF_QUEUE);
+	say_handoff(WIRE_GIVE, ring_share, 0, RING_SIZE - 64, COOKIE(4, 64), WIRE_HANDOFF_SET_UP);
 	was_rejected(WIRE_GIVE, WIRE_INVALID);
 	say_handoff(WIRE_GIVE, ring_share, UINT64_MAX, RING_SIZE, COOKIE(4, 64),
-		    WIRE_HANDOFF_QUEUE);
+		    WIRE_HANDOFF_SET_UP);
 	was_rejected(WIRE_GIVE, WIRE_INVALID);
 	/* flags */
 	say_handoff(WIRE_GIVE, ring_share, 0, RING_SIZE, COOKIE(4, 64), 3);
@@ -71,13 +71,13 @@ static void what_is_no_queue_is_refused_and_another_may_follow(void **state)
 	was_rejected(WIRE_GIVE, WIRE_STATE);
 	/* another direction than the offer's */
 	amph_session_fill_handoff(&raw, ring_share, 0, RING_SIZE, COOKIE(4, 64), false);
-	raw.body.handoff.flags = WIRE_HANDOFF_QUEUE;
+	raw.body.handoff.flags = WIRE_HANDOFF_SET_UP;
 	raw.body.handoff.direction = AMPH_DEVICE_READS;
 	say(WIRE_GIVE, 0);
 	was_rejected(WIRE_GIVE, WIRE_INVALID);
 	/* not ready, though it says so */
 	((uint32_t *)ring.shm.va)[2 * 64 / 4 + 1] = ~QUEUE_READY;
-	say_handoff(WIRE_GIVE, ring_share, 0, RING_SIZE, COOKIE(4, 64), WIRE_HANDOFF_QUEUE);
+	say_handoff(WIRE_GIVE, ring_share, 0, RING_SIZE, COOKIE(4, 64), WIRE_HANDOFF_SET_UP);
 	was_rejected(WIRE_GIVE, WIRE_INVALID);
 	still_expected();
 	/* none of it was in the way of an honest one */
@@ -93,9 +93,9 @@ static void a_second_queue_is_refused(void **state)
 	(void)state;
 
 	open_lies(true);
-	say_handoff(WIRE_GIVE, ring_share, 0, RING_SIZE, COOKIE(4, 64), WIRE_HANDOFF_QUEUE);
+	say_handoff(WIRE_GIVE, ring_share, 0, RING_SIZE, COOKIE(4, 64), WIRE_HANDOFF_SET_UP);
 	was_rejected(WIRE_GIVE, WIRE_BUSY);
-	say_handoff(WIRE_GIVE, data_share, 0, DATA_SIZE, COOKIE(4, 64), WIRE_HANDOFF_QUEUE);
+	say_handoff(WIRE_GIVE, data_share, 0, DATA_SIZE, COOKIE(4, 64), WIRE_HANDOFF_SET_UP);
 	was_rejected(WIRE_GIVE, WIRE_BUSY);
 	queue_goes_on();
 	end_lies();
@@ -109,19 +109,19 @@ static void who_knows_no_queues_refuses_one(void **state)
 	open_expecting();
 	honest->session.version = 1;
 	say_ready(64);
-	say_handoff(WIRE_GIVE, ring_share, 0, RING_SIZE, COOKIE(4, 64), WIRE_HANDOFF_QUEUE);
+	say_handoff(WIRE_GIVE, ring_share, 0, RING_SIZE, COOKIE(4, 64), WIRE_HANDOFF_SET_UP);
 	was_rejected(WIRE_GIVE, WIRE_UNSUPPORTED);
 	honest_ring->method = AMPH_SYNC_MESSAGES;
-	say_handoff(WIRE_GIVE, ring_share, 0, RING_SIZE, COOKIE(4, 64), WIRE_HANDOFF_QUEUE);
+	say_handoff(WIRE_GIVE, ring_share, 0, RING_SIZE, COOKIE(4, 64), WIRE_HANDOFF_SET_UP);
 	was_rejected(WIRE_GIVE, WIRE_UNSUPPORTED);
 	/* version 2, and memory that was not offered for it */
 	honest->session.version = 2;
-	say_handoff(WIRE_GIVE, ring_share, 0, RING_SIZE, COOKIE(4, 64), WIRE_HANDOFF_QUEUE);
+	say_handoff(WIRE_GIVE, ring_share, 0, RING_SIZE, COOKIE(4, 64), WIRE_HANDOFF_SET_UP);
 	was_rejected(WIRE_GIVE, WIRE_STATE);
 	honest_ring->method = AMPH_SYNC_QUEUE;
 	/* it does not expect one any more */
 	honest->session.path->ops->closed(honest->session.path);
-	say_handoff(WIRE_GIVE, ring_share, 0, RING_SIZE, COOKIE(4, 64), WIRE_HANDOFF_QUEUE);
+	say_handoff(WIRE_GIVE, ring_share, 0, RING_SIZE, COOKIE(4, 64), WIRE_HANDOFF_SET_UP);
 	was_rejected(WIRE_GIVE, WIRE_UNSUPPORTED);
 	end_lies();
 }
@@ -169,7 +169,7 @@ static void memory_that_can_t_hold_a_queue_is_refused(void **state)
 		open_expecting();
 		share = offer_raw(wrong[i].address, wrong[i].direction, wrong[i].granule,
 				  wrong[i].segments);
-		say_handoff(WIRE_GIVE, share, 0, 8192, COOKIE(4, 64), WIRE_HANDOFF_QUEUE);
+		say_handoff(WIRE_GIVE, share, 0, 8192, COOKIE(4, 64), WIRE_HANDOFF_SET_UP);
 		was_rejected(WIRE_GIVE, WIRE_INVALID);
 		still_expected();
 		end_lies();
@@ -195,7 +195,7 @@ static void a_queue_before_its_offer_is_whole_is_refused(void **state)
 	};
 	say(WIRE_OFFER, 1);
 	was_not_answered();
-	say_handoff(WIRE_GIVE, &honest->shares[2], 0, 8192, COOKIE(4, 64), WIRE_HANDOFF_QUEUE);
+	say_handoff(WIRE_GIVE, &honest->shares[2], 0, 8192, COOKIE(4, 64), WIRE_HANDOFF_SET_UP);
 	was_rejected(WIRE_GIVE, WIRE_STATE);
 	still_expected();
 	end_lies();
