@@ -8,7 +8,7 @@
 
 #include <amphora/queue.h>
 
-#include "share/loopback.h"
+#include "share/offered.h"
 
 #define DATA_SIZE 4096u
 #define RING_SIZE 32768u
@@ -23,18 +23,7 @@ static struct amph_queue_config peer_way = {.spins = AMPH_QUEUE_SPIN};
 static inline void offer_for_queue(struct buffer *buffer, const char *name, uint64_t size,
 				   struct amph_share **share)
 {
-	assert_int_equal(buffer_open(buffer, &mains, name, size, 0), 0);
-	assert_int_equal(amph_shm_attach(&buffer->shm, &mains.target.target,
-					 AMPH_DEVICE_READS_WRITES, AMPH_SYNC_QUEUE,
-					 &buffer->attachment, buffer->device_segments, 1),
-			 0);
-	assert_int_equal(amph_session_offer(&mains.session, &buffer->attachment, 0, 0, share), 0);
-	/* unless the other side runs in a thread of its own */
-	if (mains.config.channel == &mains.end.channel)
-		settle(&mains, &peers);
-	assert_int_equal(amph_session_wait_share(&mains.session, *share, AMPH_SHARE_ACCEPTED,
-						 amph_deadline(5000)),
-			 0);
+	buffer_offer(buffer, &mains, &peers, name, size, AMPH_SYNC_QUEUE, share);
 }
 
 /* Two open sessions, and the ring and the data accepted by the peer. */

@@ -12,70 +12,20 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
-#include <amphora/memfd.h>
 #include <amphora/queue.h>
-#include <amphora/time.h>
+
+#include "share/process_end.h"
 
 #define STEADY 1000000u
-#define SHARES 2u
-#define SIZE   65536u
 
-struct end {
-	struct amph_channel_socket channel;
-	struct amph_memory memory;
-	struct amph_target target;
-	struct amph_session session;
-	struct amph_queue queue;
-	struct amph_share shares[SHARES];
-	struct amph_segment segments[SHARES];
-	struct amph_range ranges[SHARES * 8];
-};
-
-struct memory {
-	struct amph_shm shm;
-	struct amph_range ranges[8];
-	struct amph_segment segments[1], device_segments[1];
-	struct amph_attachment attachment;
-	struct amph_share *share;
-};
-
-static struct end end;
+static struct amph_queue queue;
 static struct memory ring, data;
-static struct amph_provider provider;
-
-static int start(int fd, enum amph_session_role role)
-{
-	struct amph_session_config config = {
-		.role = role,
-		.channel = &end.channel.channel,
-		.memory = &end.memory,
-		.target = &end.target,
-		.nonce = 1 + (uint64_t)getpid(),
-		.shares = end.shares,
-		.share_max = SHARES,
-		.segments = end.segments,
-		.segments_per_share = 1,
-		.ranges = end.ranges,
-		.ranges_per_share = 8,
-		.handles = true,
-	};
-
-	memset(&end, 0, sizeof(end));
-	amph_windows_process_init(&config.windows);
-	amph_target_process_init(&end.target, "the other process");
-	if (amph_channel_socket_init(&end.channel, fd) || amph_memory_init(&end.memory))
-		return -1;
-	return amph_session_init(&end.session, &config);
-}
 
 /* From here on every system call but the exit kills the process. */
 static int forbid_system_calls(void)
@@ -116,79 +66,44 @@ static void echo(int fd, uint32_t steady)
 	const struct amph_queue_config way = {.spins = AMPH_QUEUE_SPIN, .by_receive = true};
 	struct amph_queue_entry entries[8];
 	uint32_t count, sent;
-	int error = start(fd, AMPH_SESSION_PEER);
+	int error = end_start(fd, AMPH_SESSION_PEER);
 
 	if (!error)
-		error = amph_queue_expect(&end.queue, &end.session, &way);
+		error = amph_queue_expect(&queue, &end.session, &way);
 	if (!error)
-		error = amph_session_open(&end.session, amph_deadline(10000));
-	while (!error && end.queue.state != AMPH_QUEUE_OPEN)
-		error = amph_session_poll(&end.session, amph_deadline(10000)) < 0;
+		error = amph_session_open(&end.session, amph_deadline(WAIT));
+	while (!error && queue.state != AMPH_QUEUE_OPEN)
+		error = amph_session_poll(&end.session, amph_deadline(WAIT)) < 0;
 	/* a busy machine may stop the other side for longer than a look at the channel takes */
 	if (steady) {
-		error = error ? error
-			      : amph_queue_receive(&end.queue, entries, 1, UINT64_MAX, &count);
-		error = error ? error : amph_queue_send(&end.queue, entries, 1, UINT64_MAX, &count);
+		error = error ? error : amph_queue_receive(&queue, entries, 1, UINT64_MAX, &count);
+		error = error ? error : amph_queue_send(&queue, entries, 1, UINT64_MAX, &count);
 		amph_session_poll(&end.session, 0);
-		end.queue.look_ns = UINT32_MAX;
+		queue.look_ns = UINT32_MAX;
 		error = error ? error : forbid_system_calls();
 	}
 	for (uint32_t i = 0; !error && (i < steady || !steady); i += count) {
-		error = amph_queue_receive(&end.queue, entries, 8, UINT64_MAX, &count);
+		error = amph_queue_receive(&queue, entries, 8, UINT64_MAX, &count);
 		if (!error)
-			error = amph_queue_send(&end.queue, entries, count, UINT64_MAX, &sent);
+			error = amph_queue_send(&queue, entries, count, UINT64_MAX, &sent);
 	}
 	_exit(error ? 1 : 0);
-}
-
-static void share(struct memory *memory, const char *name)
-{
-	const struct amph_shm_storage storage = {memory->ranges, 8, memory->segments, 1};
-	uint64_t deadline = amph_deadline(10000);
-
-	memset(memory, 0, sizeof(*memory));
-	assert_int_equal(amph_shm_open(&end.memory, &memory->shm, &storage, name, SIZE, 0), 0);
-	assert_int_equal(amph_shm_attach(&memory->shm, &end.target, AMPH_DEVICE_READS_WRITES,
-					 AMPH_SYNC_QUEUE, &memory->attachment,
-					 memory->device_segments, 1),
-			 0);
-	assert_int_equal(
-		amph_session_offer(&end.session, &memory->attachment, 0, deadline, &memory->share),
-		0);
-	assert_int_equal(
-		amph_session_wait_share(&end.session, memory->share, AMPH_SHARE_ACCEPTED, deadline),
-		0);
-}
-
-static void begin(int fd)
-{
-	const struct amph_queue_config way = {.spins = AMPH_QUEUE_SPIN, .by_receive = true};
-
-	assert_int_equal(start(fd, AMPH_SESSION_MAIN), 0);
-	amph_provider_memfd_init(&provider);
-	assert_int_equal(amph_memory_add_provider(&end.memory, &provider), 0);
-	assert_int_equal(amph_session_open(&end.session, amph_deadline(10000)), 0);
-	share(&ring, "memfd:ring");
-	share(&data, "memfd:data");
-	assert_int_equal(amph_queue_open(&end.queue, &end.session, ring.share, 64, &way,
-					 amph_deadline(10000)),
-			 0);
 }
 
 /* Forks the other process. */
 static pid_t begin_with(uint32_t steady)
 {
-	int fds[2];
-	pid_t child;
+	const struct amph_queue_config way = {.spins = AMPH_QUEUE_SPIN, .by_receive = true};
+	int fd;
+	pid_t child = end_fork(echo, steady, &fd);
 
-	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, fds), 0);
-	child = fork();
-	if (!child) {
-		close(fds[0]);
-		echo(fds[1], steady);
-	}
-	close(fds[1]);
-	begin(fds[0]);
+	assert_int_equal(end_start(fd, AMPH_SESSION_MAIN), 0);
+	end_open();
+	end_share(&ring, "memfd:ring", AMPH_SYNC_QUEUE);
+	end_share(&data, "memfd:data", AMPH_SYNC_QUEUE);
+	assert_int_equal(
+		amph_queue_open(&queue, &end.session, ring.share, 64, &way, amph_deadline(WAIT)),
+		0);
 	return child;
 }
 
@@ -196,9 +111,9 @@ static int go_round(void)
 {
 	struct amph_queue_entry entry = {.share = data.share, .length = SIZE};
 	uint32_t count;
-	int error = amph_queue_send(&end.queue, &entry, 1, UINT64_MAX, &count);
+	int error = amph_queue_send(&queue, &entry, 1, UINT64_MAX, &count);
 
-	return error ? error : amph_queue_receive(&end.queue, &entry, 1, UINT64_MAX, &count);
+	return error ? error : amph_queue_receive(&queue, &entry, 1, UINT64_MAX, &count);
 }
 
 static void finish(void)
@@ -227,7 +142,7 @@ static void steady_hand_offs_need_no_system_call(void **state)
 		int error = 0;
 
 		begin_with(STEADY);
-		end.queue.look_ns = UINT32_MAX;
+		queue.look_ns = UINT32_MAX;
 		/* once, and what was said until now is read */
 		error = go_round();
 		amph_session_poll(&end.session, 0);
@@ -256,7 +171,7 @@ static void a_killed_process_is_noticed_and_its_memory_kept(void **state)
 	assert_int_equal(error, -EPIPE);
 	assert_true(amph_time_now() - start < UINT64_C(10000000000));
 	assert_int_equal(end.session.state, AMPH_SESSION_LOST);
-	assert_int_equal(end.queue.state, AMPH_QUEUE_CLOSED);
+	assert_int_equal(queue.state, AMPH_QUEUE_CLOSED);
 	assert_int_equal(end.memory.quarantine_size, 2 * SIZE);
 	finish();
 }
@@ -274,12 +189,12 @@ static void a_forked_child_is_refused(void **state)
 		uint32_t count;
 
 		/* the mappings are not the child's: a touch would kill it */
-		_exit(amph_queue_send(&end.queue, &entry, 1, 0, &count) != -EPERM ||
-		      amph_queue_receive(&end.queue, &entry, 1, 0, &count) != -EPERM ||
-		      amph_queue_receive(&end.queue, &entry, 1, UINT64_MAX, &count) != -EPERM ||
-		      amph_queue_arm(&end.queue) != -EPERM ||
-		      amph_queue_expect(&second, &end.session, &end.queue.config) != -EPERM ||
-		      amph_queue_open(&second, &end.session, ring.share, 4, &end.queue.config, 0) !=
+		_exit(amph_queue_send(&queue, &entry, 1, 0, &count) != -EPERM ||
+		      amph_queue_receive(&queue, &entry, 1, 0, &count) != -EPERM ||
+		      amph_queue_receive(&queue, &entry, 1, UINT64_MAX, &count) != -EPERM ||
+		      amph_queue_arm(&queue) != -EPERM ||
+		      amph_queue_expect(&second, &end.session, &queue.config) != -EPERM ||
+		      amph_queue_open(&second, &end.session, ring.share, 4, &queue.config, 0) !=
 			      -EPERM);
 	}
 	assert_int_equal(status_of(forked), 0);

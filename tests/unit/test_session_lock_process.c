@@ -9,71 +9,26 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <string.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
-#include <amphora/memfd.h>
 #include <amphora/session_lock.h>
-#include <amphora/time.h>
+
+#include "share/process_end.h"
 
 #define ROUNDS 2000u
-#define SHARES 2u
-#define SIZE   4096u
-#define WAIT   60000
 
-struct end {
-	struct amph_channel_socket channel;
-	struct amph_memory memory;
-	struct amph_target target;
-	struct amph_session session;
-	struct amph_session_locks locks;
-	struct amph_share_lock slots[1];
-	struct amph_share shares[SHARES];
-	struct amph_segment segments[SHARES];
-	struct amph_range ranges[SHARES * 8];
-};
-
-struct memory {
-	struct amph_shm shm;
-	struct amph_range ranges[8];
-	struct amph_segment segments[1], device_segments[1];
-	struct amph_attachment attachment;
-	struct amph_share *share;
-};
-
-static struct end end;
+static struct amph_session_locks locks;
+static struct amph_share_lock slots[1];
 static struct memory words, data;
-static struct amph_provider provider;
 
 static int start(int fd, enum amph_session_role role)
 {
-	const struct amph_session_locks_config locks = {.slots = end.slots, .slot_max = 1};
-	struct amph_session_config config = {
-		.role = role,
-		.channel = &end.channel.channel,
-		.memory = &end.memory,
-		.target = &end.target,
-		.nonce = 1 + (uint64_t)getpid(),
-		.shares = end.shares,
-		.share_max = SHARES,
-		.segments = end.segments,
-		.segments_per_share = 1,
-		.ranges = end.ranges,
-		.ranges_per_share = 8,
-		.handles = true,
-	};
+	const struct amph_session_locks_config config = {.slots = slots, .slot_max = 1};
+	int error = end_start(fd, role);
 
-	memset(&end, 0, sizeof(end));
-	amph_windows_process_init(&config.windows);
-	amph_target_process_init(&end.target, "the other process");
-	if (amph_channel_socket_init(&end.channel, fd) || amph_memory_init(&end.memory) ||
-	    amph_session_init(&end.session, &config))
-		return -1;
-	return amph_session_locks_init(&end.locks, &end.session, &locks);
+	return error ? error : amph_session_locks_init(&locks, &end.session, &config);
 }
 
 static int count_up(struct amph_share *share, uint32_t rounds)
@@ -94,7 +49,7 @@ static int count_up(struct amph_share *share, uint32_t rounds)
 }
 
 /* The other process: counts, and then waits for the end; or dies with the lock. */
-static void other(int fd, bool dies)
+static void other(int fd, uint32_t dies)
 {
 	struct amph_share *share = &end.shares[1];
 	int error = start(fd, AMPH_SESSION_PEER);
@@ -115,43 +70,15 @@ static void other(int fd, bool dies)
 	_exit(error || end.session.state != AMPH_SESSION_CLOSED);
 }
 
-static void share(struct memory *memory, const char *name)
-{
-	const struct amph_shm_storage storage = {memory->ranges, 8, memory->segments, 1};
-	uint64_t deadline = amph_deadline(WAIT);
-
-	memset(memory, 0, sizeof(*memory));
-	assert_int_equal(amph_shm_open(&end.memory, &memory->shm, &storage, name, SIZE, 0), 0);
-	assert_int_equal(amph_shm_attach(&memory->shm, &end.target, AMPH_DEVICE_READS_WRITES,
-					 AMPH_SYNC_LOCK, &memory->attachment,
-					 memory->device_segments, 1),
-			 0);
-	assert_int_equal(
-		amph_session_offer(&end.session, &memory->attachment, 0, deadline, &memory->share),
-		0);
-	assert_int_equal(
-		amph_session_wait_share(&end.session, memory->share, AMPH_SHARE_ACCEPTED, deadline),
-		0);
-}
-
 static pid_t begin(bool dies)
 {
-	int fds[2];
-	pid_t child;
+	int fd;
+	pid_t child = end_fork(other, dies, &fd);
 
-	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, fds), 0);
-	child = fork();
-	if (!child) {
-		close(fds[0]);
-		other(fds[1], dies);
-	}
-	close(fds[1]);
-	assert_int_equal(start(fds[0], AMPH_SESSION_MAIN), 0);
-	amph_provider_memfd_init(&provider);
-	assert_int_equal(amph_memory_add_provider(&end.memory, &provider), 0);
-	assert_int_equal(amph_session_open(&end.session, amph_deadline(WAIT)), 0);
-	share(&words, "memfd:words");
-	share(&data, "memfd:data");
+	assert_int_equal(start(fd, AMPH_SESSION_MAIN), 0);
+	end_open();
+	end_share(&words, "memfd:words", AMPH_SYNC_LOCK);
+	end_share(&data, "memfd:data", AMPH_SYNC_LOCK);
 	assert_int_equal(amph_session_locks_place(&end.session, words.share, amph_deadline(WAIT)),
 			 0);
 	assert_int_equal(amph_session_locks_bind(&end.session, data.share, AMPH_LOCK_PLAIN, 3,
