@@ -13,10 +13,12 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "../probe/client.h"
 #include "death.h"
+#include "fill.h"
 
 #define ATTACHMENTS APPLICATION_ATTACHMENTS
 
@@ -166,11 +168,52 @@ pid_t application_start(struct application *application)
 {
 	pid_t pid = fork();
 
+	if (pid < 0)
+		return death_fail("fork: %s", strerror(errno));
+	setpgid(pid, pid); /* by both: whoever comes first */
 	if (pid)
-		return pid < 0 ? death_fail("fork: %s", strerror(errno)) : pid;
+		return pid;
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (run(application))
 		application->failed = 1;
 	for (;;)
 		pause();
+}
+
+void application_end(pid_t pid)
+{
+	kill(-pid, SIGKILL);
+	while (waitpid(-pid, NULL, 0) > 0 || errno == EINTR)
+		;
+}
+
+static int expect_held(const struct probe_segment *segment, const struct memory_window *window,
+		       const char *when)
+{
+	for (uint64_t at = 0; at < segment->length; at += DEATH_PAGE) {
+		uint64_t pa = segment->address + at - window->da + window->pa;
+		int is_free = fill_is_free(pa);
+
+		if (is_free < 0)
+			return -1;
+		if (is_free)
+			return death_fail("page %#llx is free %s", (unsigned long long)pa, when);
+	}
+	return 0;
+}
+
+int application_expect_held(const struct application *applications, unsigned count,
+			    const struct memory_window *window, unsigned long *watched,
+			    const char *when)
+{
+	for (unsigned i = 0; i < count; i++) {
+		for (uint32_t s = 0; s < applications[i].count; s++) {
+			const struct probe_segment *segment = &applications[i].segments[s];
+
+			if (expect_held(segment, window, when))
+				return -1;
+			*watched += segment->length / DEATH_PAGE;
+		}
+	}
+	return 0;
 }

@@ -12,6 +12,8 @@
 
 #include <probe/probe.h>
 
+#include "../probe/memory.h"
+
 #define APPLICATION_ATTACHMENTS 5 /* the last is the one that the coprocessor is not told of */
 #define APPLICATION_SEGMENTS	2048 /* of all buffers that the coprocessor writes to */
 
@@ -49,7 +51,24 @@ struct application {
 	struct probe_segment segments[APPLICATION_SEGMENTS];
 };
 
-/* Starts one. Returns its process id, -1 after a line. */
+/*
+ * Starts one, in a process group of its own; the caller must be a subreaper
+ * (PR_SET_CHILD_SUBREAPER). Returns its process id, -1 after a line.
+ */
 pid_t application_start(struct application *application);
+
+/*
+ * After the application itself was killed: the child that may have inherited from it is killed as
+ * well, also one that it had no time to tell of. Nobody of it is left afterwards.
+ */
+void application_end(pid_t pid);
+
+/*
+ * Whether none of the pages that the coprocessor was given by them is free; adds their number to
+ * `watched`. Returns 0, or -1 after a line that says when.
+ */
+int application_expect_held(const struct application *applications, unsigned count,
+			    const struct memory_window *window, unsigned long *watched,
+			    const char *when);
 
 #endif

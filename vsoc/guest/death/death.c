@@ -20,6 +20,9 @@
 #include <linux/dma-heap.h>
 #include <linux/udmabuf.h>
 
+#define SETTLE_US    100000
+#define SETTLED	     (256u << 10)
+#define NOISE	     (12u << 20) /* bytes that come and go in Linux by themselves */
 #define TRY_EVERY_US 2000
 #define PATH	     64u
 #define REMOTES	     64
@@ -260,6 +263,53 @@ uint64_t death_meminfo(const char *name)
 		line += *line == '\n';
 		if (!strncmp(line, name, length) && line[length] == ':')
 			return strtoull(line + length + 1, NULL, 10) * 1024;
+	}
+	return 0;
+}
+
+/* Free pages that each processor keeps for itself: MemFree does not count them, and they may be many. */
+static uint64_t kept_by_processors(void)
+{
+	FILE *file = fopen("/proc/zoneinfo", "r");
+	unsigned long pages = 0, count;
+	char line[128];
+
+	if (!file)
+		return 0;
+	while (fgets(line, sizeof(line), file))
+		if (sscanf(line, " count: %lu", &count) == 1)
+			pages += count;
+	fclose(file);
+	return (uint64_t)pages * DEATH_PAGE;
+}
+
+static uint64_t free_now(void)
+{
+	death_write("/proc/sys/vm/drop_caches", "3");
+	return death_meminfo("MemFree") + kept_by_processors();
+}
+
+uint64_t death_free_memory(void)
+{
+	uint64_t before, now = free_now();
+
+	do {
+		before = now;
+		usleep(SETTLE_US);
+		now = free_now();
+	} while (now > before + SETTLED);
+	return now;
+}
+
+int death_wait_memory(uint64_t before)
+{
+	uint64_t deadline = death_now() + DEATH_WAIT_MS, after;
+
+	while ((after = free_now()) + NOISE < before) {
+		if (death_now() > deadline)
+			return death_fail("%llu KiB are lost",
+					  (unsigned long long)(before - after) >> 10);
+		usleep(TRY_EVERY_US);
 	}
 	return 0;
 }

@@ -63,6 +63,19 @@ int death_count_fds(void);
 /* A line of /proc/meminfo, in bytes; 0 when there is none. */
 uint64_t death_meminfo(const char *name);
 
+/*
+ * What Linux can hand out, in bytes: its free pages, and those that its processors keep for themselves,
+ * once it grows no more: a buffer's last page may come back after who held it has said so.
+ */
+uint64_t death_free_memory(void);
+
+/*
+ * Waits until as much is free as was before, but for what comes and goes in Linux by itself: what ends
+ * late (page tables, an exited process, a work queue's pages) comes back, what is lost never does.
+ * Returns 0, or -1 after how much is lost.
+ */
+int death_wait_memory(uint64_t before);
+
 /* Waits until nothing is attached or in quarantine any more. Returns 0, or -1 after what is left. */
 int death_wait_nothing_left(void);
 

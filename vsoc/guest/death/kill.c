@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -33,7 +34,6 @@
 #define OWN_PAGES    64u
 #define DELAY_US     400000
 #define POLL_US	     500
-#define NOISE	     (12u << 20) /* bytes that come and go in Linux by themselves */
 
 struct test {
 	struct application *applications; /* shared memory */
@@ -113,17 +113,16 @@ static int expect_quarantine(const struct application *application, const char *
 }
 
 /* The second holder keeps it alive; its end is the end. */
-static int end_second_holder(int number)
+static int end_second_holder(int number, pid_t pid)
 {
 	struct application *application = &test.applications[number];
 	uint64_t before = quarantine();
 	struct amphora_attachment_info info;
 
-	if (application->kind == APPLICATION_FORKS && application->child > 0) {
-		if (quarantine() != before)
-			return death_fail("a child's attachments are in quarantine");
-		kill(application->child, SIGKILL);
-	}
+	if (application->kind == APPLICATION_FORKS && application->child > 0 &&
+	    quarantine() != before)
+		return death_fail("a child's attachments are in quarantine");
+	application_end(pid);
 	for (int i = 0; i < APPLICATION_ATTACHMENTS; i++) {
 		if (test.received[number][i] < 0)
 			continue;
@@ -159,7 +158,7 @@ static int kill_one(int number, uint32_t step)
 		return death_fail("waitpid: %s", strerror(errno));
 	if (application->failed)
 		return death_fail("application %d failed at step %u", number, application->step);
-	return receive(number) || end_second_holder(number) ||
+	return receive(number) || end_second_holder(number, pid) ||
 			       expect_quarantine(application, "after a kill")
 		       ? -1
 		       : 0;
@@ -175,26 +174,8 @@ static uint64_t to_pa(uint64_t address)
 /* None of the pages of those that were killed is free. */
 static int expect_held(const char *when)
 {
-	for (unsigned i = 0; i < APPLICATIONS; i++) {
-		const struct application *application = &test.applications[i];
-
-		for (uint32_t s = 0; s < application->count; s++) {
-			const struct probe_segment *segment = &application->segments[s];
-
-			for (uint64_t at = 0; at < segment->length; at += DEATH_PAGE) {
-				uint64_t pa = to_pa(segment->address + at);
-				int is_free = fill_is_free(pa);
-
-				if (is_free < 0)
-					return -1;
-				if (is_free)
-					return death_fail("page %#llx is free %s",
-							  (unsigned long long)pa, when);
-				test.watched++;
-			}
-		}
-	}
-	return 0;
+	return application_expect_held(test.applications, APPLICATIONS, &test.window, &test.watched,
+				       when);
 }
 
 /* The mark of a page, as the memory has it; all of it or another one's. */
@@ -368,14 +349,9 @@ static int reload_module(void)
 	return error ? death_fail("insmod: %s", strerror(-error)) : 0;
 }
 
-static uint64_t free_memory(void)
-{
-	death_write("/proc/sys/vm/drop_caches", "3");
-	return death_meminfo("MemFree");
-}
-
 static int prepare(void)
 {
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	test.applications = mmap(NULL, sizeof(*test.applications) * APPLICATIONS,
 				 PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (test.applications == MAP_FAILED ||
@@ -400,17 +376,16 @@ int main(int count, char **arguments)
 	printf("seed %llu\n", (unsigned long long)test.random);
 	if (prepare())
 		return 1;
-	uint64_t before = 0, after = 0;
+	uint64_t before = 0;
 	for (unsigned long i = 0; i < lives; i++) {
 		/* what it runs as the second time, it started by Linux */
 		if (live(early && !i) || reload_module())
 			return 1;
-		after = free_memory();
 		if (!i)
-			before = after;
+			before = death_free_memory();
 	}
-	if (after + NOISE < before)
-		return death_fail("%llu KiB are lost", (unsigned long long)(before - after) >> 10);
+	if (death_wait_memory(before))
+		return 1;
 	printf("%lu applications killed, %lu MiB filled, no page was reused\n",
 	       lives * APPLICATIONS, test.filled);
 	return 0;

@@ -27,7 +27,6 @@
 #define SEGMENTS     1024u
 #define HEARTBEAT_MS 300 /* no answer so long is a hang */
 #define TRY_US	     1000
-#define NOISE	     (12u << 20)
 
 static const size_t sizes[BUFFERS] = {1u << 20, 256u << 10, 64u << 10};
 
@@ -328,13 +327,12 @@ int main(int count, char **arguments)
 			return 1;
 		}
 		if (i == 3) { /* what is allocated once is there */
-			before = death_meminfo("MemFree");
+			before = death_free_memory();
 			fds = death_count_fds();
 		}
 	}
-	if (times > 4 && death_meminfo("MemFree") + NOISE < before)
-		return death_fail("%llu KiB are lost",
-				  (unsigned long long)(before - death_meminfo("MemFree")) >> 10);
+	if (times > 4 && death_wait_memory(before))
+		return 1;
 	if (times > 4 && death_count_fds() != fds)
 		return death_fail("%d descriptors, and %d after", fds, death_count_fds());
 	close(lives.remote);
