@@ -29,12 +29,12 @@
 static_assert(sizeof(struct amphora_lock_open) == 16);
 static_assert(sizeof(struct amphora_lock_take) == 16);
 
-/* One hardware lock, while any file has it. */
+/* One hardware lock, while any file has it; and while it is in doubt, for who opens it next. */
 struct amphora_lock {
 	struct list_head node; /* under files_lock */
 	unsigned int files; /* under files_lock */
 	int id; /* hwspinlock's number */
-	struct hwspinlock *hwlock;
+	struct hwspinlock *hwlock; /* where there are files */
 	struct mutex lock; /* of the rest */
 	const struct file *holder; /* NULL: nobody in Linux */
 	bool in_doubt; /* its last holder in Linux ended with it */
@@ -43,49 +43,72 @@ struct amphora_lock {
 static DEFINE_MUTEX(files_lock);
 static LIST_HEAD(locks);
 
+/* Under files_lock, of one without files. */
+static void forget_lock(struct amphora_lock *lock)
+{
+	list_del(&lock->node);
+	kfree(lock);
+}
+
 static void put_lock(struct amphora_lock *lock)
 {
 	mutex_lock(&files_lock);
 	if (!--lock->files) {
-		list_del(&lock->node);
 		hwspin_lock_free(lock->hwlock);
-		kfree(lock);
+		lock->hwlock = NULL;
+		if (!lock->in_doubt)
+			forget_lock(lock);
 	}
 	mutex_unlock(&files_lock);
 }
 
-static struct amphora_lock *make_lock(int id)
+/* Known already, or new; under files_lock. NULL: no memory. */
+static struct amphora_lock *find_lock(int id)
 {
-	struct amphora_lock *lock = kzalloc(sizeof(*lock), GFP_KERNEL);
+	struct amphora_lock *lock;
 
+	list_for_each_entry (lock, &locks, node)
+		if (lock->id == id)
+			return lock;
+	lock = kzalloc(sizeof(*lock), GFP_KERNEL);
 	if (!lock)
-		return ERR_PTR(-ENOMEM);
+		return NULL;
 	lock->id = id;
-	lock->hwlock = hwspin_lock_request_specific(id);
-	if (IS_ERR_OR_NULL(lock->hwlock)) {
-		kfree(lock);
-		return ERR_PTR(-EBUSY); /* a driver has it */
-	}
 	mutex_init(&lock->lock);
 	list_add(&lock->node, &locks);
 	return lock;
+}
+
+/* For its first file. -EBUSY: a driver has it. */
+static int request_lock(struct amphora_lock *lock)
+{
+	struct hwspinlock *hwlock = hwspin_lock_request_specific(lock->id);
+
+	if (IS_ERR_OR_NULL(hwlock)) {
+		if (!lock->in_doubt)
+			forget_lock(lock);
+		return -EBUSY;
+	}
+	lock->hwlock = hwlock;
+	return 0;
 }
 
 /* With a reference. -EBUSY, -ENOMEM. */
 static struct amphora_lock *get_lock(int id)
 {
 	struct amphora_lock *lock;
+	int ret = 0;
 
 	mutex_lock(&files_lock);
-	list_for_each_entry (lock, &locks, node)
-		if (lock->id == id)
-			goto found;
-	lock = make_lock(id);
-found:
-	if (!IS_ERR(lock))
+	lock = find_lock(id);
+	if (!lock)
+		ret = -ENOMEM;
+	else if (!lock->files)
+		ret = request_lock(lock);
+	if (!ret)
 		lock->files++;
 	mutex_unlock(&files_lock);
-	return lock;
+	return ret ? ERR_PTR(ret) : lock;
 }
 
 /* hwspinlock's number of a lock of the remote processor's. -ENOENT, -ENODEV. */
@@ -241,4 +264,15 @@ long amphora_lock_open(struct amphora_processor *remote, void __user *argument)
 	else
 		fd_install(request.fd, file);
 	return ret;
+}
+
+/* When the module goes: no lock has a file any more. */
+void amphora_locks_close(void)
+{
+	struct amphora_lock *lock, *next;
+
+	mutex_lock(&files_lock);
+	list_for_each_entry_safe (lock, next, &locks, node)
+		forget_lock(lock);
+	mutex_unlock(&files_lock);
 }

@@ -173,6 +173,7 @@ void amphora_iommu_unmap(struct amphora_attachment *attachment);
 /* --- amphora_hwspinlock.c: locks that it shares with Linux --- */
 
 long amphora_lock_open(struct amphora_processor *remote, void __user *argument);
+void amphora_locks_close(void);
 
 /* --- amphora_coherent.c: memory for queues --- */
 

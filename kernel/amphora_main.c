@@ -122,6 +122,7 @@ static void __exit amphora_exit(void)
 	amphora_debugfs_close();
 	misc_deregister(&device);
 	amphora_remotes_close();
+	amphora_locks_close();
 }
 
 module_init(amphora_init);

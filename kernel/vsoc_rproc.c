@@ -157,9 +157,12 @@ static int power_off(struct vsoc_rproc *vsoc)
 
 	if (!ret && state != VSOC_OFF)
 		ret = -EIO;
-	if (!ret && vsoc->iommu)
+	if (ret)
+		return ret;
+	if (vsoc->iommu)
 		vsoc_iommu_power_off(vsoc->iommu);
-	return ret;
+	vsoc_hwspinlock_reclaim();
+	return 0;
 }
 
 static int vsoc_start(struct rproc *rproc)
@@ -170,6 +173,12 @@ static int vsoc_start(struct rproc *rproc)
 
 	if (upper_32_bits(rproc->bootaddr))
 		return -EINVAL;
+	/* after a start that failed and could not be undone: its monitor may be in use */
+	if (vsoc->iommu && vsoc_iommu_is_on(vsoc->iommu)) {
+		ret = power_off(vsoc);
+		if (ret)
+			return ret;
+	}
 	if (vsoc->iommu)
 		entry = vsoc_iommu_power_on(vsoc->iommu, entry);
 	writel(entry, &vsoc->port.control->boot_address);
@@ -191,10 +200,8 @@ static int vsoc_stop(struct rproc *rproc)
 	struct vsoc_rproc *vsoc = rproc->priv;
 	int ret = power_off(vsoc);
 
-	if (!ret) {
+	if (!ret)
 		disconnect(vsoc);
-		vsoc_hwspinlock_reclaim();
-	}
 	return ret;
 }
 

@@ -138,6 +138,30 @@ static void killed_program_s_lock_is_released_and_the_next_one_told_once(void)
 	EXPECT_EQUAL(amph_remote_close(&remote), 0);
 }
 
+/* Nobody else had it open: what is remembered of it is not any file's. */
+static void doubt_outlives_the_last_file_of_a_lock(void)
+{
+	uint32_t state;
+	int fd;
+
+	die_holding(7);
+	open_remote();
+	fd = lock_fd(7, 0);
+	close(fd);
+	fd = lock_fd(7, 0);
+	EXPECT(fd >= 0);
+	EXPECT_EQUAL(take(fd, 0, 0, &state), 0);
+	EXPECT_EQUAL(state, AMPHORA_LOCK_IN_DOUBT);
+	EXPECT_EQUAL(module_call(fd, AMPHORA_IOC_LOCK_RELEASE, NULL), 0);
+	close(fd);
+	fd = lock_fd(7, 0);
+	EXPECT_EQUAL(take(fd, 0, 0, &state), 0);
+	EXPECT_EQUAL(state, 0);
+	EXPECT_EQUAL(module_call(fd, AMPHORA_IOC_LOCK_RELEASE, NULL), 0);
+	close(fd);
+	EXPECT_EQUAL(amph_remote_close(&remote), 0);
+}
+
 static void dead_coprocessor_s_lock_is_free_when_it_is_off(void)
 {
 	struct probe_message message = {.command = PROBE_HOLD, .argument = 2};
@@ -273,6 +297,7 @@ int main(int argc, char **argv)
 	static const struct check checks[] = {
 		CHECK(program_and_coprocessor_count_and_nothing_is_lost),
 		CHECK(killed_program_s_lock_is_released_and_the_next_one_told_once),
+		CHECK(doubt_outlives_the_last_file_of_a_lock),
 		CHECK(dead_coprocessor_s_lock_is_free_when_it_is_off),
 		CHECK(only_the_holder_releases_and_every_wait_ends),
 		CHECK(signal_ends_a_wait),
