@@ -1,15 +1,16 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
 """
-Searches every state of a model with spin, and shows that its broken twins fail.
+Searches every state of a model with spin, shows that its broken twins fail, and follows its runs with the code.
 
-usage: check.py MODEL.pml [NAME...]
+usage: check.py [--replay PROGRAM] MODEL.pml [NAME...]
 
 The model says in its first comment what there is to do, one a line:
 
- * check NAME: [-DWHAT=VALUE...] [ltl=CLAIM] [progress] [fair]
- * twin BROKEN_WHAT: [the same] finds=KIND
+ * check NAME: [-DWHAT=VALUE...] [ltl=CLAIM] [progress] [fair] [alone]
+ * twin BROKEN_WHAT: [the same] [caller] finds=KIND
  * code: NAME...
+ * replay: -DWHAT=VALUE...
 
 A check is one search through all states: no assertion fails, nobody is stuck, and with `progress` there is
 no cycle without a label progress..., with `ltl` none that breaks the claim; `fair`: each process that can
@@ -18,8 +19,13 @@ defined, and must fail in the way it says. KIND: the name of the assertion (see 
 no_lost_wake_up: somebody is stuck; progress: a cycle without progress. The names after `code:` must be in
 the sources of the library and in the model: what the model calls something by is what the code calls it.
 
+PROGRAM does in the real code what a run of the model does, and fails when the code does something else: see
+replay.h. It follows random runs of each check, but for one that is `alone`, and it must refuse the run in
+which a twin fails. `caller`: the fault is in what the model has of the code's caller, so it is followed.
+`replay:` flags for the model in these runs, and in the searches of twins.
+
 NAME: only these checks and twins, with spin's own words, and for a failure the steps that lead to it.
-Prints figures: states explored, broken twins caught.
+Prints figures: states explored, broken twins caught, model steps replayed, broken twins refused by the code.
 """
 import pathlib
 import re
@@ -34,20 +40,23 @@ ROOT = HERE.parent.parent
 DEPTH = 4000000  # steps of the longest way; more is a failure, as is more memory
 MEMORY = 3000  # megabytes
 STUCK = "no_lost_wake_up"
+RUNS, STEPS = 12, 20000  # of each check, with the code; spin counts steps that print nothing, too
+FOLLOWED, REFUSED = 0, 1  # how PROGRAM ends
 
 
 class Search:
-    def __init__(self, name, words, twin):
-        self.name, self.twin = name, twin
+    def __init__(self, name, words, twin, replay):
+        self.name, self.twin, self.replay = name, twin, replay
         self.defines = [word for word in words if word.startswith("-D")]
         options = dict(word.split("=") for word in words if "=" in word and word[0] != "-")
         self.claim, self.finds = options.pop("ltl", None), options.pop("finds", None)
-        self.progress, self.fair = "progress" in words, "fair" in words
-        rest = [word for word in words if "=" not in word and word[0] != "-"]
-        if options or set(rest) - {"progress", "fair"} or bool(self.finds) != twin:
+        rest = {word for word in words if "=" not in word and word[0] != "-"}
+        self.progress, self.fair = "progress" in rest, "fair" in rest
+        self.alone, self.caller = "alone" in rest, "caller" in rest
+        if options or rest - {"progress", "fair", "caller" if twin else "alone"} or bool(self.finds) != twin:
             sys.exit(f"{name}: what is {words}?")
         if twin:
-            self.defines.append(f"-D{name}")
+            self.defines += [f"-D{name}", "-DTRACE", *replay]  # for the counterexample to be replayed
 
     def run(self, model, folder):
         """Returns spin's report."""
@@ -58,7 +67,7 @@ class Search:
         command(["spin", "-a", *self.defines, model], folder)
         command(["gcc", "-O0" if self.twin else "-O1", "-w", "-DCOLLAPSE", f"-DMEMLIM={MEMORY}",
                  "-DVECTORSZ=2048",
-                 *([] if cycles else ["-DSAFETY"]), *(["-DNP"] if self.progress else []),
+                 *([] if cycles else ["-DSAFETY"]), *(["-DBFS"] if self.twin and not cycles else []), *(["-DNP"] if self.progress else []),
                  *(["-DNFAIR=4"] if self.fair else ["-DNOFAIR"]), *([] if self.claim else ["-DNOCLAIM"]),
                  "-o", "pan", "pan.c"], folder)
         self.report = subprocess.run(
@@ -66,6 +75,41 @@ class Search:
              *(["-a", "-N", self.claim] if self.claim else []), *(["-f"] if self.fair else [])],
             cwd=folder, capture_output=True, text=True, timeout=900, check=False).stdout
         return self
+
+    def run_of(self, model, *how):
+        """The lines of a run of the model."""
+        text = subprocess.run(["spin", "-B", "-T", *how, *self.defines, "-DTRACE", model], cwd=self.folder,
+                              capture_output=True, text=True, check=False).stdout
+        return [line.strip() for line in text.splitlines()
+                if not re.match(r"\s*(spin:|depth-limit|timeout|#processes|-{3}|<<<<<|$)", line)]
+
+    def counterexample(self, model):
+        return self.run_of(model, "-k", f"{model.name}.trail")
+
+    def follow(self, program, run):
+        """Does the code do that? Returns how PROGRAM ends, its last line, and how many steps it did."""
+        done = subprocess.run([program, *(flag[2:] for flag in [*self.defines, *self.replay])],
+                              input="\n".join(run) + "\n", capture_output=True, text=True, timeout=120,
+                              check=False)
+        said = (done.stdout.splitlines() or [f"ends with {done.returncode}: {done.stderr}"])[-1]
+        steps = re.match(r"steps (\d+)$", said)
+        return done.returncode, said, int(steps.group(1)) if steps else 0
+
+    def against(self, program, model):
+        """Follows runs with the code. Returns None or what is wrong, and the number of steps."""
+        self.steps = 0
+        if self.twin:
+            status, said, self.steps = self.follow(program, self.counterexample(model))
+            expected = FOLLOWED if self.caller else REFUSED
+            return None if status == expected else f"the code, which should " \
+                f"{'follow' if self.caller else 'refuse'} the run in which it fails: {said}"
+        for seed in range(1, 1 + (0 if self.alone else RUNS)):
+            run = self.run_of(model, f"-n{seed}", f"-u{STEPS}", *self.replay)
+            status, said, steps = self.follow(program, run)
+            self.steps += steps
+            if status != FOLLOWED:
+                return f"the code does not follow the run of seed {seed}: {said}"
+        return None
 
     def states(self):
         return int(float(re.search(r"([0-9.e+]+) states, stored", self.report).group(1)))
@@ -117,8 +161,9 @@ def header_of(model):
 
 
 def searches(header):
+    replay = " ".join(re.findall(r"^ \* replay:(.*)$", header, re.M)).split()
     for kind, name, rest in re.findall(r"^ \* (check|twin) (\w+):(.*)$", header, re.M):
-        yield Search(name, rest.split(), kind == "twin")
+        yield Search(name, rest.split(), kind == "twin", replay)
 
 
 def names_of_the_code(text, header):
@@ -140,9 +185,14 @@ def names_of_the_code(text, header):
 
 
 def main():
-    if len(sys.argv) < 2:
+    arguments = sys.argv[1:]
+    program = None
+    if arguments[:1] == ["--replay"]:
+        program = pathlib.Path(arguments[1]).resolve()
+        arguments = arguments[2:]
+    if not arguments:
         sys.exit(__doc__)
-    model, only = pathlib.Path(sys.argv[1]).resolve(), sys.argv[2:]
+    model, only = pathlib.Path(arguments[0]).resolve(), arguments[1:]
     text, header = header_of(model)
     todo = [search for search in searches(header) if not only or search.name in only]
     broken = list(names_of_the_code(text, header))
@@ -164,10 +214,18 @@ def main():
             if only:
                 print(search.report)
             if search.found() and (wrong or only):
-                subprocess.run(["spin", "-t", "-T", *search.defines, "-DTRACE", model],
-                               cwd=search.folder, check=False)
+                print("\n".join(search.counterexample(model)))
+            if program and not wrong:
+                wrong = search.against(program, model)
+                if wrong:
+                    broken.append(wrong)
+                    print(f"FAILED {search.name}: {wrong}")
     print(f"figure: states explored {sum(search.states() for search in checks)}")
     print(f"figure: broken twins caught {sum(not search.verdict() for search in twins)}")
+    if program:
+        print(f"figure: model steps replayed {sum(search.steps for search in checks)}")
+        print("figure: broken twins refused by the code "
+              f"{sum(not search.verdict() and not search.caller for search in twins)}")
     sys.exit(1 if broken else 0)
 
 

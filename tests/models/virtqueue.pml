@@ -12,7 +12,9 @@
  * EVENT_INDEX: the wish is an index; else it is a flag, which a side that waits no more sets (HUSH).
  * POLLING: a side that has buffers may look for more before it gives them.
  * STORES: so many stores of a side wait in its store buffer until a full barrier, or whenever.
+ * INDICES: another number of them, for runs that the code follows, which has 65536.
  *
+ * replay: -DINDICES=65536
  * check event_index: -DEVENT_INDEX -DPOLLING
  * check event_index_of_four: -DEVENT_INDEX -DCOUNT=4 -DBUFFERS=2
  * check event_index_with_late_stores: -DEVENT_INDEX -DSTORES=2
@@ -28,7 +30,7 @@
  * twin BROKEN_WISHED: -DEVENT_INDEX finds=no_lost_wake_up
  * twin BROKEN_FRESH: -DEVENT_INDEX finds=no_lost_wake_up
  * twin BROKEN_EVENT: -DEVENT_INDEX finds=no_lost_wake_up
- * twin BROKEN_HUSH: -DHUSH finds=no_lost_wake_up
+ * twin BROKEN_HUSH: -DHUSH caller finds=no_lost_wake_up
  * twin BROKEN_INDEX_FIRST: -DEVENT_INDEX finds=no_lost_or_doubled_buffer
  * twin BROKEN_YIELD: -DEVENT_INDEX finds=no_lost_or_doubled_buffer
  * twin BROKEN_SEEN: -DEVENT_INDEX finds=no_lost_or_doubled_buffer
@@ -45,7 +47,12 @@
 #ifndef STORES
 #define STORES 0
 #endif
+#ifndef INDICES
 #define INDICES (2 * COUNT)
+#define INDEX	byte
+#else
+#define INDEX int
+#endif
 
 /* The shared words. A side's half is the one that it writes; entries hold the buffer's number. */
 #define HALF_INDEX(side)	  (side)
@@ -55,7 +62,7 @@
 #else
 #define HALF_ENTRIES(side, index) (4 + (side) * COUNT + (index) % COUNT)
 #endif
-byte shared[4 + 2 * COUNT];
+INDEX shared[4 + 2 * COUNT];
 
 PROPERTY(no_lost_or_doubled_buffer)
 
@@ -64,20 +71,25 @@ bit has[2 * BUFFERS]; /* AMPH_VIRTQUEUE_TAKEN, in the slots of a side; else AMPH
 bit bell[2]; /* rang for that side, which has not heard it yet */
 
 #if STORES
-chan pending[2] = [STORES] of {byte, byte};
+chan pending[2] = [STORES] of {byte, INDEX};
 
 proctype memory(bit me)
 {
-	byte word, value;
+	byte word;
+	INDEX value;
 end:	do
-	:: atomic { pending[me]?word, value -> shared[word] = value; word = 0; value = 0 }
+	:: atomic { pending[me]?word, value ->
+		STEP3("%d flush %d\n", me, word);
+		shared[word] = value;
+		word = 0;
+		value = 0 }
 	od
 }
-#define STORE(word, value)  pending[me]!(word), (value)
-#define amph_barrier_full() empty(pending[me])
+#define STORE(word, value)  pending[me]!(word), (value); STEP4("%d store %d %d\n", me, word, value)
+#define amph_barrier_full() atomic { empty(pending[me]) -> STEP2("%d barrier\n", me) }
 #else
 #define STORE(word, value)  shared[word] = (value); STEP4("%d store %d %d\n", me, word, shared[word])
-#define amph_barrier_full() skip
+#define amph_barrier_full() STEP2("%d barrier\n", me)
 #endif
 #define LOAD(variable, word) variable = shared[word]; STEP4("%d load %d %d\n", me, word, variable)
 
@@ -125,6 +137,7 @@ inline amph_virtqueue_look()
 inline amph_virtqueue_hush()
 {
 #ifdef HUSH
+	STEP2("%d hush\n", me);
 	atomic { wished = 1; STORE(MY_WISH(me), wished) }
 #else
 	skip
@@ -141,6 +154,7 @@ inline amph_virtqueue_publish()
 #else
 #define YIELDED HAS(me, id) = false
 #endif
+#define TELL_HAS STEP4("%d has %d %d\n", me, id, HAS(me, id))
 
 /* amph_virtqueue_driver_give and amph_virtqueue_device_give: the buffer `id`, which this side has. */
 inline give()
@@ -148,9 +162,9 @@ inline give()
 	STEP3("%d give %d\n", me, id);
 #ifdef BROKEN_INDEX_FIRST
 	amph_virtqueue_publish();
-	atomic { YIELDED; STORE(HALF_ENTRIES(me, produced + INDICES - 1), id) };
+	atomic { YIELDED; STORE(HALF_ENTRIES(me, produced + INDICES - 1), id); TELL_HAS };
 #else
-	atomic { YIELDED; STORE(HALF_ENTRIES(me, produced), id) };
+	atomic { YIELDED; STORE(HALF_ENTRIES(me, produced), id); TELL_HAS };
 	amph_virtqueue_publish();
 #endif
 	id = 0
@@ -220,7 +234,8 @@ inline amph_virtqueue_rings()
 
 proctype side(bit me)
 {
-	byte produced, consumed, seen, kicked, wished, fresh, wish, id;
+	INDEX produced, consumed, seen, kicked, wished, fresh, wish;
+	byte id;
 	bool there;
 
 	do

@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Test code: see replay.h. The run comes on the standard input; the arguments are the model's flags.
+ * Ends with 0 and the line `steps N` when the code did the same; with 1 when not, and a line that says where;
+ * with 2 when the run makes no sense.
+ */
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "replay.h"
+#include "support/order_plain.h"
+
+#define OUTSIDE	  REPLAY_SIDES /* the thread that reads the run */
+#define LATE_MAX  16u
+#define AGAIN_MAX 100000u /* reads of a word in a row: more is a loop without end */
+
+enum doing { NOTHING, LOADS, STORES, BARRIER, SLEEPS };
+
+static const char *const doings[] = {"has ended its call", "loads word", "stores to word",
+				     "does a full barrier", "sleeps"};
+
+struct store {
+	int word;
+	void *address;
+	size_t size;
+	uint64_t value;
+};
+
+struct side {
+	pthread_t thread;
+	sem_t go;
+	void (*call)(unsigned int side);
+	/* where it has stopped */
+	enum doing doing;
+	int word;
+	const void *address;
+	size_t size;
+	uint64_t value; /* to store; or what was loaded */
+	bool reads_again; /* it may: its last access was a load of `last`, which was `seen` */
+	int last;
+	uint64_t seen;
+	/* stores that nobody sees yet */
+	struct store late[LATE_MAX];
+	unsigned int late_count;
+};
+
+static struct side sides[REPLAY_SIDES];
+static sem_t stopped; /* a side has */
+static _Thread_local unsigned int self = OUTSIDE;
+static int flag_count;
+static char **flags;
+static unsigned int line_number;
+static char text[256];
+
+int replay_flag(const char *name, int otherwise)
+{
+	size_t length = strlen(name);
+
+	for (int i = 0; i < flag_count; i++) {
+		if (strncmp(flags[i], name, length) != 0)
+			continue;
+		if (flags[i][length] == '=')
+			return atoi(flags[i] + length + 1);
+		if (!flags[i][length])
+			return 1;
+	}
+	return otherwise;
+}
+
+/* The other threads wait for ever: no destructors. */
+static _Noreturn void end(int status)
+{
+	fflush(stdout);
+	_exit(status);
+}
+
+void replay_differs(const char *format, ...)
+{
+	va_list arguments;
+
+	printf("line %u: \"%s\": ", line_number, text);
+	va_start(arguments, format);
+	vprintf(format, arguments);
+	va_end(arguments);
+	printf("\n");
+	end(1);
+}
+
+static _Noreturn void senseless(const char *why)
+{
+	printf("line %u: \"%s\": %s\n", line_number, text, why);
+	end(2);
+}
+
+unsigned int replay_self(void)
+{
+	return self;
+}
+
+static void wait_for(sem_t *semaphore)
+{
+	while (sem_wait(semaphore))
+		;
+}
+
+/* In a side: stops here. */
+static void stop(enum doing doing)
+{
+	sides[self].doing = doing;
+	sem_post(&stopped);
+	wait_for(&sides[self].go);
+}
+
+/* Lets a side go on to where it stops next. */
+static void go(struct side *side)
+{
+	sem_post(&side->go);
+	wait_for(&stopped);
+}
+
+static void *run(void *argument)
+{
+	struct side *side = argument;
+
+	self = (unsigned int)(side - sides);
+	wait_for(&side->go);
+	for (;;) {
+		side->call(self);
+		stop(NOTHING);
+	}
+	return NULL;
+}
+
+/* --- the library's accesses, in a side --- */
+
+/* What this side sees of a word that it writes, or that no model has. */
+static uint64_t load_plainly(const void *address, size_t size)
+{
+	if (self != OUTSIDE)
+		for (unsigned int i = sides[self].late_count; i-- > 0;)
+			if (sides[self].late[i].address == address)
+				return sides[self].late[i].value;
+	return order_plain_load(address, size);
+}
+
+static bool stop_to_load(const void *address, size_t size, uint64_t *value)
+{
+	struct side *side = &sides[self % REPLAY_SIDES];
+	int word = self == OUTSIDE ? -1 : replay_word(self, address, false);
+
+	if (word < 0)
+		return false;
+	side->word = word;
+	side->address = address;
+	side->size = size;
+	stop(LOADS);
+	*value = side->value;
+	return true;
+}
+
+uint64_t order_load(const void *word, size_t size, struct order_site *site)
+{
+	uint64_t value;
+
+	(void)site;
+	return stop_to_load(word, size, &value) ? value : load_plainly(word, size);
+}
+
+void order_store(void *word, size_t size, uint64_t value, struct order_site *site)
+{
+	struct side *side = &sides[self % REPLAY_SIDES];
+	int number = self == OUTSIDE ? -1 : replay_word(self, word, true);
+
+	(void)site;
+	if (number < 0) {
+		order_plain_store(word, size, value);
+		return;
+	}
+	side->word = number;
+	side->address = word;
+	side->size = size;
+	side->value = value;
+	stop(STORES);
+}
+
+void order_barrier(struct order_site *site)
+{
+	if (self != OUTSIDE && site->kind == ORDER_BARRIER_FULL)
+		stop(BARRIER);
+}
+
+void order_copy(void *to, const void *from, size_t length, struct order_site *site)
+{
+	uint64_t value;
+
+	if (site->kind == ORDER_COPY_FROM_SHARED && length == sizeof(value) &&
+	    stop_to_load(from, length, &value))
+		memcpy(to, &value, length);
+	else
+		order_plain_copy(to, from, length);
+}
+
+/* --- the run --- */
+
+/* Reads the word once more, as it was. */
+static void read_again(struct side *side)
+{
+	for (unsigned int i = 0;
+	     side->doing == LOADS && side->reads_again && side->word == side->last; i++) {
+		if (i == AGAIN_MAX)
+			replay_differs("the code reads word %d for ever", side->last);
+		side->value = side->seen;
+		go(side);
+	}
+}
+
+static void need(struct side *side, enum doing doing, int word)
+{
+	bool about = doing == LOADS || doing == STORES;
+
+	/* the model reads something else next, or has seen that it changed */
+	if (doing != LOADS || side->word != word)
+		read_again(side);
+	if (side->doing == doing && (!about || side->word == word))
+		return;
+	if (side->doing == LOADS || side->doing == STORES)
+		replay_differs("the code %s %d", doings[side->doing], side->word);
+	replay_differs("the code %s", doings[side->doing]);
+}
+
+void replay_need_end(unsigned int side)
+{
+	need(&sides[side], NOTHING, -1);
+}
+
+void replay_call(unsigned int side, void (*call)(unsigned int side))
+{
+	replay_need_end(side);
+	sides[side].reads_again = false;
+	sides[side].call = call;
+	go(&sides[side]);
+}
+
+void replay_sleep(void)
+{
+	stop(SLEEPS);
+}
+
+void replay_wake(unsigned int side)
+{
+	need(&sides[side], SLEEPS, -1);
+	sides[side].reads_again = false;
+	go(&sides[side]);
+}
+
+static void load(struct side *side, const struct replay_line *line)
+{
+	int word = line->numbers[0];
+
+	need(side, LOADS, word);
+	side->value = order_plain_load(side->address, side->size);
+	side->reads_again = true;
+	side->last = word;
+	side->seen = side->value;
+	/* a word whose value makes no difference to the model has none there */
+	if (line->count > 1)
+		replay_compare("value", line->numbers[1], replay_value(word, side->value));
+	go(side);
+}
+
+static void store(struct side *side, const struct replay_line *line)
+{
+	struct store *late = &side->late[side->late_count];
+
+	need(side, STORES, line->numbers[0]);
+	side->reads_again = false;
+	if (line->count > 1)
+		replay_compare("value", line->numbers[1], replay_value(side->word, side->value));
+	if (!replay_flag("STORES", 0)) {
+		order_plain_store((void *)(uintptr_t)side->address, side->size, side->value);
+	} else {
+		if (side->late_count++ == LATE_MAX)
+			senseless("too many stores that nobody sees yet");
+		*late = (struct store){side->word, (void *)(uintptr_t)side->address, side->size,
+				       side->value};
+	}
+	go(side);
+}
+
+static void flush(struct side *side, const struct replay_line *line)
+{
+	struct store *first = &side->late[0];
+
+	if (!side->late_count || first->word != line->numbers[0])
+		senseless("this store is not the first that nobody sees yet");
+	order_plain_store(first->address, first->size, first->value);
+	memmove(first, first + 1, --side->late_count * sizeof(*first));
+}
+
+static void barrier(struct side *side)
+{
+	need(side, BARRIER, -1);
+	side->reads_again = false;
+	if (side->late_count)
+		senseless("stores that nobody sees yet");
+	go(side);
+}
+
+static void follow(const struct replay_line *line)
+{
+	struct side *side = &sides[line->side];
+
+	if (!strcmp(line->verb, "load") && line->count)
+		load(side, line);
+	else if (!strcmp(line->verb, "store") && line->count)
+		store(side, line);
+	else if (!strcmp(line->verb, "flush") && line->count)
+		flush(side, line);
+	else if (!strcmp(line->verb, "barrier"))
+		barrier(side);
+	else if (!replay_step(line))
+		senseless("no such line");
+}
+
+static struct replay_line parse(void)
+{
+	struct replay_line line = {.count = 0};
+	int *n = line.numbers;
+	int found;
+
+	text[strcspn(text, "\n")] = 0;
+	found = sscanf(text, "%u %15s %d %d %d %d %d", &line.side, line.verb, &n[0], &n[1], &n[2],
+		       &n[3], &n[4]);
+	if (found < 2 || line.side >= REPLAY_SIDES)
+		senseless("not a line of a run");
+	line.count = (unsigned int)found - 2;
+	return line;
+}
+
+int main(int argc, char **argv)
+{
+	flag_count = argc - 1;
+	flags = argv + 1;
+	sem_init(&stopped, 0, 0);
+	replay_prepare();
+	for (unsigned int i = 0; i < REPLAY_SIDES; i++) {
+		sem_init(&sides[i].go, 0, 0);
+		if (pthread_create(&sides[i].thread, NULL, run, &sides[i]))
+			senseless("no thread");
+	}
+	while (fgets(text, sizeof(text), stdin)) {
+		struct replay_line line;
+
+		line_number++;
+		line = parse();
+		follow(&line);
+	}
+	if (!line_number)
+		senseless("an empty run");
+	printf("steps %u\n", line_number);
+	end(0);
+}
