@@ -33,6 +33,7 @@ struct vsoc_iommu {
 
 	struct mutex fault_lock; /* of what follows */
 	u32 faults_taken;
+	u32 lines, lines_boot; /* of the log; about the faults of one boot */
 };
 
 struct vsoc_domain {

@@ -12,6 +12,7 @@
 #define ANSWER_TIMEOUT_MS 3000 /* one that runs answers at once, but QEMU may be slow */
 #define CUT_TIMEOUT_MS	  15000 /* the launcher takes up to 5 s */
 #define POLL_US		  5
+#define LINES_MAX	  8 /* about the faults of one boot: the first was its crash */
 
 static u32 read_word(const vsoc_word *word)
 {
@@ -42,7 +43,10 @@ static bool is_answered(const struct vsoc_iommu *iommu, u32 asked)
 	return (s32)(read_word(&iommu->words->invalidated) - asked) >= 0 || has_ended(iommu);
 }
 
-/* Its power is the proof. Without a launcher there is no coprocessor either. */
+/*
+ * Its power is the proof. An unmap can't fail, and what it returned would be reused: where nobody says
+ * that the coprocessor is off, this machine goes no further.
+ */
 static void cut_off(struct vsoc_iommu *iommu)
 {
 	struct vsoc_control __iomem *control = iommu->port.control;
@@ -57,8 +61,9 @@ static void cut_off(struct vsoc_iommu *iommu)
 	spin_unlock_irqrestore(&iommu->lock, flags);
 	vsoc_port_ring(&iommu->port, VSOC_VECTOR_POWER);
 	while ((s32)(readl(&control->cut_done) - cut) < 0) {
-		if (WARN_ON(ktime_after(ktime_get(), end)))
-			return;
+		if (ktime_after(ktime_get(), end))
+			panic("%s: nobody switches off what reaches memory that is unmapped\n",
+			      dev_name(iommu->dev));
 		udelay(POLL_US);
 	}
 }
@@ -193,6 +198,20 @@ static void tell_user(struct vsoc_iommu *iommu, const struct fault *fault)
 								     : IOMMU_FAULT_READ);
 }
 
+/* Whether there may be a line about it: firmware that faults over and over must not fill the log. */
+static bool may_say(struct vsoc_iommu *iommu, const struct fault *fault)
+{
+	if (fault->boot != iommu->lines_boot)
+		iommu->lines = 0;
+	iommu->lines_boot = fault->boot;
+	if (iommu->lines >= LINES_MAX)
+		return false;
+	if (++iommu->lines < LINES_MAX)
+		return true;
+	dev_err(iommu->dev, "no more is said of the faults of this boot\n");
+	return false;
+}
+
 bool vsoc_iommu_take_faults(struct vsoc_iommu *iommu)
 {
 	struct fault fault;
@@ -205,10 +224,11 @@ bool vsoc_iommu_take_faults(struct vsoc_iommu *iommu)
 	more = fault.count - before;
 	if (more && (s32)(fault.number - before) > 0) {
 		more--;
-		say(iommu, &fault);
+		if (may_say(iommu, &fault))
+			say(iommu, &fault);
 		tell_user(iommu, &fault);
 	}
-	if (more)
+	if (more && may_say(iommu, &fault))
 		dev_err(iommu->dev, "%u more faults\n", more);
 	current_boot = fault.count != before && fault.boot == READ_ONCE(iommu->boot);
 	iommu->faults_taken = fault.count;

@@ -137,22 +137,23 @@ static int map_small(struct vsoc_domain *domain, unsigned long iova, u32 da, u32
 /* Where there is a table already, page by page. */
 static int map_large(struct vsoc_domain *domain, unsigned long iova, u32 da, u32 flags)
 {
-	__le32 *entry = &domain->root[iova >> ROOT_SHIFT];
-	int ret = 0;
+	__le32 *entry = &domain->root[iova >> ROOT_SHIFT], *table;
+	u32 value = read_entry(entry);
 
-	if (!read_entry(entry)) {
+	if (!value) {
 		write_entry(entry, to_entry(da, flags));
 		return 0;
 	}
-	for (u32 offset = 0; offset < SZ_4M && !ret; offset += SZ_4K) {
-		ret = map_small(domain, iova + offset, da + offset, flags);
-		if (ret)
-			while (offset) {
-				offset -= SZ_4K;
-				vsoc_table_unmap(domain, iova + offset, SZ_4K);
-			}
-	}
-	return ret;
+	if (is_leaf(value))
+		return -EEXIST;
+	table = below(domain->iommu, value);
+	/* all or nothing: who has seen an entry would have to be told that it is gone */
+	for (int i = 0; i < ENTRIES; i++)
+		if (read_entry(table + i))
+			return -EEXIST;
+	for (u32 i = 0; i < ENTRIES; i++)
+		write_entry(table + i, to_entry(da + i * SZ_4K, flags));
+	return 0;
 }
 
 int vsoc_table_map(struct vsoc_domain *domain, unsigned long iova, phys_addr_t pa, size_t size,
@@ -170,10 +171,14 @@ int vsoc_table_map(struct vsoc_domain *domain, unsigned long iova, phys_addr_t p
 
 size_t vsoc_table_unmap(struct vsoc_domain *domain, unsigned long iova, size_t size)
 {
-	__le32 *entry = &domain->root[iova >> ROOT_SHIFT], *table;
-	u32 value = read_entry(entry);
+	__le32 *entry, *table;
+	u32 value;
 
-	if (!value || iova > U32_MAX)
+	if (iova > U32_MAX)
+		return 0;
+	entry = &domain->root[iova >> ROOT_SHIFT];
+	value = read_entry(entry);
+	if (!value)
 		return 0;
 	if (is_leaf(value)) {
 		if (WARN_ON_ONCE(size != SZ_4M)) /* a part of what was mapped as one */

@@ -70,6 +70,7 @@ enum probe_escape {
 	PROBE_ESCAPE_SFENCE = 1,
 	PROBE_ESCAPE_DELEGATE = 2, /* takes its faults itself */
 	PROBE_ESCAPE_HOST = 3, /* semihosting */
+	PROBE_ESCAPE_FAULTS = 4, /* holds nothing: touches address 0 over and over, whatever traps */
 };
 
 enum probe_status {

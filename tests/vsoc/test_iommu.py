@@ -7,9 +7,11 @@ import os
 import signal
 import subprocess
 import tempfile
+import time
 
 import soc
 
+GIVEN_UP_S = 25  # vsoc_iommu_link.c: 3 s for an answer, 15 s for the power
 VARIANT = ("--variant", "iommu")
 PROBE = (*VARIANT, "--firmware", os.path.join(soc.SHARE, "firmware/probe-riscv32-vsoc.elf"))
 
@@ -51,7 +53,8 @@ class Iommu(soc.TestCase):
                                        r"which is not mapped, at pc 0x9f\w+")
         self.assertIn("crash detected in coprocessor: type mmufault", ended.stdout)
 
-    def test_coprocessor_that_stands_still_is_switched_off_before_its_memory_is_reused(self):
+    def stop(self, during):
+        """Runs iommu-stopped and stops its coprocessor; during(run) then. Returns status and text."""
         with tempfile.TemporaryDirectory() as folder:
             said = open(os.path.join(folder, "said"), "w+", encoding="utf-8", errors="replace")
             run = subprocess.Popen([soc.AMPHORA, "vsoc", *soc.DEBUG, "--verbose", "--share", folder,
@@ -64,6 +67,7 @@ class Iommu(soc.TestCase):
                     os.kill(child, signal.SIGSTOP)
                 with open(os.path.join(folder, "stopped"), "w", encoding="utf-8"):
                     pass
+                during(run)
                 run.wait(soc.SECONDS)
             finally:
                 run.kill()
@@ -71,10 +75,25 @@ class Iommu(soc.TestCase):
             said.seek(0)
             text = said.read()
             said.close()
-        self.assertEqual(run.returncode, 0, text)
+        return run.returncode, text
+
+    def test_coprocessor_that_stands_still_is_switched_off_before_its_memory_is_reused(self):
+        status, text = self.stop(lambda run: None)
+        self.assertEqual(status, 0, text)
         self.assertIn("does not answer its IOMMU", text)
         self.assertRegex(text, r"(?m)^1 checks, 0 failed$")
         self.assertIsNone(soc.report(text), text)
+
+    def test_linux_goes_no_further_where_nobody_can_switch_it_off(self):
+        def stop_the_launcher(run):
+            os.kill(run.pid, signal.SIGSTOP)
+            time.sleep(GIVEN_UP_S)  # nobody reads what Linux says meanwhile
+            os.kill(run.pid, signal.SIGCONT)
+
+        status, text = self.stop(stop_the_launcher)
+        self.assertNotEqual(status, 0, text)
+        self.assertIn("Kernel panic - not syncing: coprocessor-bus:iommu: nobody switches off", text)
+        self.assertNotIn("released after", text)
 
     def test_coprocessor_that_ran_before_the_iommu_is_not_taken_over(self):
         ended = soc.run("--verbose", "--early", *PROBE, "--", "rmdir",

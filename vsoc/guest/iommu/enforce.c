@@ -29,6 +29,7 @@
 #define NOT_MAPPED   "which is not mapped"
 #define READ_ONLY    "which is mapped to be read, at pc"
 #define SWITCHED_OFF "switched off"
+#define LINES_MAX    16u /* about one life */
 
 static struct probe probe;
 
@@ -325,6 +326,24 @@ static void tables_in_use_cannot_be_changed(void)
 	finish();
 }
 
+/* As fast as it can, and nobody stops it for a while. */
+static void faults_without_end_do_not_fill_the_log(void)
+{
+	uint32_t lines;
+
+	begin();
+	fault_arm();
+	EXPECT_EQUAL(probe_end(&probe, PROBE_ESCAPE, PROBE_ESCAPE_FAULTS), 0);
+	EXPECT_EQUAL(remote_wait("crashed"), 0);
+	usleep(10 * LATER_US);
+	EXPECT(fault_was_said("the coprocessor writes to 0x0, " NOT_MAPPED));
+	lines = fault_count("fault");
+	if (lines > LINES_MAX)
+		fprintf(stderr, "%u lines about faults\n", lines);
+	EXPECT(lines <= LINES_MAX);
+	recover();
+}
+
 /* Its calls would read and write files of whoever runs QEMU. */
 static void host_of_the_emulator_is_out_of_reach(void)
 {
@@ -348,6 +367,7 @@ int main(int argc, char **argv)
 		CHECK(firmware_that_writes_all_the_while_stops_at_the_release),
 		CHECK(monitor_and_tables_are_out_of_reach),
 		CHECK(tables_in_use_cannot_be_changed),
+		CHECK(faults_without_end_do_not_fill_the_log),
 		CHECK(host_of_the_emulator_is_out_of_reach),
 	};
 

@@ -75,6 +75,16 @@ bool fault_was_said(const char *words)
 	return strstr(said, words) != NULL;
 }
 
+uint32_t fault_count(const char *words)
+{
+	uint32_t count = 0;
+
+	read_log();
+	for (const char *line = said; (line = strstr(line, words)); line = strchr(line, '\n'))
+		count++;
+	return count;
+}
+
 static void expect_in_trace(uint32_t cause)
 {
 	char text[TRACE_MAX + 1] = "", wanted[64];

@@ -28,6 +28,9 @@ void fault_expect(const char *words, uint32_t cause);
 /* A line of the log has these words by now. */
 bool fault_was_said(const char *words);
 
+/* How many lines of the log have them, of those that were kept. */
+uint32_t fault_count(const char *words);
+
 /* Linux recovers it; returns when it runs again. */
 void fault_recover(void);
 
