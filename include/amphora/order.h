@@ -123,6 +123,13 @@ static inline void amph_prepare_store(const void *line)
 #define AMPH_ORDER_ALWAYS 0
 #endif
 
+/* One single store. GCC's own for RISC-V is a read-modify-write, which not every memory there can do. */
+#if defined(__riscv)
+#define AMPH_ORDER_PUT(word, value, order) (*(volatile __typeof__(*(word)) *)(word) = (value))
+#else
+#define AMPH_ORDER_PUT(word, value, order) __atomic_store_n(word, value, order)
+#endif
+
 /* One single load of a shared word; orders nothing. */
 static inline uint16_t amph_load16(const uint16_t *word)
 {
@@ -169,18 +176,18 @@ static inline uint32_t amph_load32_acquire(const uint32_t *word)
 /* One single store of a shared word; orders nothing. */
 static inline void amph_store16(uint16_t *word, uint16_t value)
 {
-	__atomic_store_n(word, value, __ATOMIC_RELAXED);
+	AMPH_ORDER_PUT(word, value, __ATOMIC_RELAXED);
 }
 
 static inline void amph_store32(uint32_t *word, uint32_t value)
 {
-	__atomic_store_n(word, value, __ATOMIC_RELAXED);
+	AMPH_ORDER_PUT(word, value, __ATOMIC_RELAXED);
 }
 
 static inline void amph_store64(uint64_t *field, uint64_t value)
 {
 #if UINTPTR_MAX > UINT32_MAX
-	__atomic_store_n(field, value, __ATOMIC_RELAXED);
+	AMPH_ORDER_PUT(field, value, __ATOMIC_RELAXED);
 #else
 	uint32_t *words = (uint32_t *)(void *)field;
 
@@ -219,13 +226,13 @@ static inline void amph_prefetch(const void *address)
 static inline void amph_store16_release(uint16_t *word, uint16_t value)
 {
 	amph_barrier_release();
-	__atomic_store_n(word, value, AMPH_ORDER_STORE);
+	AMPH_ORDER_PUT(word, value, AMPH_ORDER_STORE);
 }
 
 static inline void amph_store32_release(uint32_t *word, uint32_t value)
 {
 	amph_barrier_release();
-	__atomic_store_n(word, value, AMPH_ORDER_STORE);
+	AMPH_ORDER_PUT(word, value, AMPH_ORDER_STORE);
 }
 
 /*
