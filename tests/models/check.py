@@ -11,6 +11,7 @@ The model says in its first comment what there is to do, one a line:
  * twin BROKEN_WHAT: [the same] [caller] finds=KIND
  * code: NAME...
  * replay: -DWHAT=VALUE...
+ * runs: -DWHAT=VALUE...
 
 A check is one search through all states: no assertion fails, nobody is stuck, and with `progress` there is
 no cycle without a label progress..., with `ltl` none that breaks the claim; `fair`: each process that can
@@ -22,7 +23,7 @@ the sources of the library and in the model: what the model calls something by i
 PROGRAM does in the real code what a run of the model does, and fails when the code does something else: see
 replay.h. It follows random runs of each check, but for one that is `alone`, and it must refuse the run in
 which a twin fails. `caller`: the fault is in what the model has of the code's caller, so it is followed.
-`replay:` flags for the model in these runs, and in the searches of twins.
+`runs:` flags for the model in random runs, `replay:` also for the twins.
 
 NAME: only these checks and twins, with spin's own words, and for a failure the steps that lead to it.
 Prints figures: states explored, broken twins caught, model steps replayed, broken twins refused by the code.
@@ -40,13 +41,14 @@ ROOT = HERE.parent.parent
 DEPTH = 4000000  # steps of the longest way; more is a failure, as is more memory
 MEMORY = 3000  # megabytes
 STUCK = "no_lost_wake_up"
-RUNS, STEPS = 12, 20000  # of each check, with the code; spin counts steps that print nothing, too
+RUNS, STEPS = 8, 20000  # of each check, with the code; spin counts steps that print nothing, too
+CONTEXT = 30  # lines of a run that are shown
 FOLLOWED, REFUSED = 0, 1  # how PROGRAM ends
 
 
 class Search:
-    def __init__(self, name, words, twin, replay):
-        self.name, self.twin, self.replay = name, twin, replay
+    def __init__(self, name, words, twin, replay, runs):
+        self.name, self.twin, self.replay = name, twin, replay + ([] if twin else runs)
         self.defines = [word for word in words if word.startswith("-D")]
         options = dict(word.split("=") for word in words if "=" in word and word[0] != "-")
         self.claim, self.finds = options.pop("ltl", None), options.pop("finds", None)
@@ -81,10 +83,11 @@ class Search:
         text = subprocess.run(["spin", "-B", "-T", *how, *self.defines, "-DTRACE", model], cwd=self.folder,
                               capture_output=True, text=True, check=False).stdout
         return [line.strip() for line in text.splitlines()
-                if not re.match(r"\s*(spin:|depth-limit|timeout|#processes|-{3}|<<<<<|$)", line)]
+                if not re.match(r"\s*(spin:|depth-limit|ltl |Never claim|timeout|#processes|-{3}|<<<<<|$)", line)]
 
     def counterexample(self, model):
-        return self.run_of(model, "-k", f"{model.name}.trail")
+        run = self.run_of(model, "-k", f"{model.name}.trail")
+        return run + ["0 stuck", "1 stuck"] if self.found() == STUCK else run
 
     def follow(self, program, run):
         """Does the code do that? Returns how PROGRAM ends, its last line, and how many steps it did."""
@@ -93,11 +96,14 @@ class Search:
                               check=False)
         said = (done.stdout.splitlines() or [f"ends with {done.returncode}: {done.stderr}"])[-1]
         steps = re.match(r"steps (\d+)$", said)
+        line = re.match(r"line (\d+):", said)
+        if line:
+            self.last = run[max(0, int(line.group(1)) - CONTEXT):int(line.group(1))]
         return done.returncode, said, int(steps.group(1)) if steps else 0
 
     def against(self, program, model):
         """Follows runs with the code. Returns None or what is wrong, and the number of steps."""
-        self.steps = 0
+        self.steps, self.last = 0, []
         if self.twin:
             status, said, self.steps = self.follow(program, self.counterexample(model))
             expected = FOLLOWED if self.caller else REFUSED
@@ -161,9 +167,10 @@ def header_of(model):
 
 
 def searches(header):
-    replay = " ".join(re.findall(r"^ \* replay:(.*)$", header, re.M)).split()
+    replay, runs = (" ".join(re.findall(rf"^ \* {what}:(.*)$", header, re.M)).split()
+                    for what in ("replay", "runs"))
     for kind, name, rest in re.findall(r"^ \* (check|twin) (\w+):(.*)$", header, re.M):
-        yield Search(name, rest.split(), kind == "twin", replay)
+        yield Search(name, rest.split(), kind == "twin", replay, runs)
 
 
 def names_of_the_code(text, header):
@@ -219,7 +226,7 @@ def main():
                 wrong = search.against(program, model)
                 if wrong:
                     broken.append(wrong)
-                    print(f"FAILED {search.name}: {wrong}")
+                    print("\n".join([*search.last, f"FAILED {search.name}: {wrong}"]))
     print(f"figure: states explored {sum(search.states() for search in checks)}")
     print(f"figure: broken twins caught {sum(not search.verdict() for search in twins)}")
     if program:

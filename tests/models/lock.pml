@@ -8,7 +8,9 @@
  *
  * STORES: so many stores of a side wait in its store buffer until a full barrier, or whenever.
  * GIVES_UP: a wait may end by its deadline. DIES: a side may do nothing more, from any step on.
+ * STAYS: a side always comes back, for runs that the code follows.
  *
+ * runs: -DSTAYS
  * check exclusion: -DGIVES_UP
  * check exclusion_with_late_stores: -DGIVES_UP -DSTORES=2
  * check exclusion_of_the_dead: -DGIVES_UP -DDIES
@@ -20,7 +22,7 @@
  * twin BROKEN_NO_FIRST_WANTS: -DGIVES_UP finds=never_two_owners
  * twin BROKEN_SAME_TURN: finds=never_two_owners
  * twin BROKEN_OWN_TURN_KEPT: ltl=nobody_starves fair finds=nobody_starves
- * twin BROKEN_TURN_AT_BIND: finds=never_two_owners
+ * twin BROKEN_TURN_AT_BIND: caller finds=never_two_owners
  * twin BROKEN_GIVES_UP_WANTING: -DGIVES_UP ltl=nobody_starves fair finds=nobody_starves
  */
 #include "steps.inc"
@@ -48,15 +50,16 @@ proctype memory(bit me)
 {
 	byte value;
 end:	do
-	:: atomic { pending[me]?value -> shared[me] = value; value = 0 }
+	:: atomic { pending[me]?value -> STEP3("%d flush %d\n", me, me); shared[me] = value; value = 0 }
 	od
 }
-#define STORE(value)	    pending[me]!(value)
-#define amph_barrier_full() empty(pending[me])
+#define STORE(value)	    pending[me]!(value); STEP4("%d store %d %d\n", me, me, value)
+#define amph_barrier_full() atomic { empty(pending[me]) -> STEP2("%d barrier\n", me) }
 #else
-#define STORE(value)	    shared[me] = (value)
-#define amph_barrier_full() skip
+#define STORE(value)	    shared[me] = (value); STEP4("%d store %d %d\n", me, me, value)
+#define amph_barrier_full() STEP2("%d barrier\n", me)
 #endif
+#define LOAD word = shared[1 - me]; STEP4("%d load %d %d\n", me, 1 - me, word)
 
 #ifdef DIES
 #define MAY_DIE if :: goto dead :: true fi
@@ -82,7 +85,7 @@ inline announce()
 #endif
 #endif
 	MAY_DIE;
-	word = shared[1 - me];
+	atomic { LOAD };
 #ifndef BROKEN_OWN_TURN_KEPT
 	atomic { own = WANTS | OWN_TURN(word); STORE(own); word = 0 };
 #endif
@@ -96,7 +99,7 @@ inline announce()
 /* The other side's word, as it is now: has this side the lock? */
 inline look()
 {
-	atomic { word = shared[1 - me]; mine = MINE(word); word = 0 }
+	atomic { LOAD; mine = MINE(word); word = 0 }
 }
 
 inline release()
@@ -106,6 +109,7 @@ inline release()
 
 inline acquire()
 {
+	STEP2("%d acquire\n", me);
 	announce();
 	do
 	:: look();
@@ -113,7 +117,7 @@ inline acquire()
 	   :: mine -> break
 	   :: !mine -> skip
 #ifdef GIVES_UP
-	   :: !mine -> atomic { waits[me] = false; break }
+	   :: !mine -> atomic { STEP2("%d late\n", me); waits[me] = false; break }
 #endif
 	   fi
 	od
@@ -129,11 +133,14 @@ proctype side(bit me)
 	own = 0;
 #endif
 end:	do
+#ifndef STAYS
 	:: break /* it never comes back */
+#endif
 	:: acquire();
 	   if
 	   :: mine ->
 		atomic {
+			STEP3("%d has %d\n", me, true);
 			waits[me] = false;
 			inside[me] = true;
 			HOLD(never_two_owners, !inside[1 - me]);
@@ -147,11 +154,13 @@ end:	do
 		};
 		MAY_DIE;
 		inside[me] = false;
+		STEP2("%d release\n", me);
 		release()
 	   :: else ->
 #ifndef BROKEN_GIVES_UP_WANTING
-		release()
+		release();
 #endif
+		STEP3("%d has %d\n", me, false)
 	   fi;
 	   mine = false
 	od;

@@ -13,7 +13,7 @@
  *
  * EXCHANGE: all of BUFFERS go to and fro, in batches that may be more than the ring holds.
  * POLLING: and who has something may look for more.
- * ONE_WAY: buffers without end go one way.
+ * ONE_WAY: buffers without end go one way, and not the quick one: what was consumed is told after each.
  * TALK: one thing is under way at a time: a buffer, or a message on the channel, there or back.
  * CHANNEL_SLEEP: both sleep on the channel and are woken by heartbeats, else by the doorbell.
  * STORES: so many stores of a side wait in its store buffer until a full barrier, or whenever.
@@ -117,14 +117,18 @@ proctype memory(bit me)
 {
 	byte word, value;
 end:	do
-	:: atomic { pending[me]?word, value -> PERFORM(word, value); word = 0; value = 0 }
+	:: atomic { pending[me]?word, value ->
+		STEP3("%d flush %d\n", me, word);
+		PERFORM(word, value);
+		word = 0;
+		value = 0 }
 	od
 }
-#define STORE(word, value)  pending[me]!(word), (value)
-#define amph_barrier_full() empty(pending[me])
+#define STORE(word, value)  pending[me]!(word), (value); STEP4("%d store %d %d\n", me, word, value)
+#define amph_barrier_full() atomic { empty(pending[me]) -> STEP2("%d barrier\n", me) }
 #else
-#define STORE(word, value) PERFORM(word, value); STEP4("%d store %d %d\n", me, word, value)
-#define amph_barrier_full() skip
+#define STORE(word, value)  PERFORM(word, value); STEP4("%d store %d %d\n", me, word, value)
+#define amph_barrier_full() STEP2("%d barrier\n", me)
 #endif
 #define LOAD_SAID STEP3("%d load %d\n", me, SAID(1 - me))
 #define LOAD(variable, word) variable = shared[word]; STEP4("%d load %d %d\n", me, word, variable)
@@ -174,8 +178,10 @@ inline queue_put()
 #ifndef ONE_WAY
 		holds[me]--;
 #endif
-		HOLD(never_more_than_slots, shared[HANDLE(me, produced)] == 0);
+		word = shared[HANDLE(me, produced)];
 		STORE(HANDLE(me, produced), 1);
+		HOLD(never_more_than_slots, word == 0);
+		word = 0;
 		produced = (produced + 1) % POSITIONS
 	};
 #ifndef BROKEN_SEQUENCE_FIRST
@@ -339,7 +345,7 @@ inline rest(what)
 		atomic { LOAD_SAID; found = unheard[me] };
 #endif
 #ifdef BROKEN_BELL
-		rang[me] = false;
+		atomic { rang[me] = false; STEP3("%d load %d\n", me, BELL(1 - me)) };
 #endif
 		if
 		:: found
@@ -404,6 +410,15 @@ inline amph_queue_send()
 	END_OF_CALL
 }
 
+/* Half a ring is worth a word. */
+inline tell_in_time()
+{
+	if
+	:: (consumed + POSITIONS - told) % POSITIONS > (SLOTS - 1) / 2 -> amph_queue_tell()
+	:: else
+	fi
+}
+
 /* Takes what is there; waits for the first if there is none. */
 inline amph_queue_receive(wait)
 {
@@ -429,12 +444,12 @@ inline amph_queue_receive(wait)
 			consumed = (consumed + 1) % POSITIONS;
 			word = 0
 		};
+#ifdef ONE_WAY
+		tell_in_time();
+#endif
 progress:	queue_has_slot()
 	od;
-	if
-	:: (consumed + POSITIONS - told) % POSITIONS > (SLOTS - 1) / 2 -> amph_queue_tell()
-	:: else
-	fi;
+	tell_in_time();
 	END_OF_CALL
 }
 

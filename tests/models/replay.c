@@ -17,6 +17,7 @@
 
 #define OUTSIDE	  REPLAY_SIDES /* the thread that reads the run */
 #define LATE_MAX  16u
+#define WORDS_MAX 32
 #define AGAIN_MAX 100000u /* reads of a word in a row: more is a loop without end */
 
 enum doing { NOTHING, LOADS, STORES, BARRIER, SLEEPS };
@@ -41,9 +42,12 @@ struct side {
 	const void *address;
 	size_t size;
 	uint64_t value; /* to store; or what was loaded */
-	bool reads_again; /* it may: its last access was a load of `last`, which was `seen` */
-	int last;
-	uint64_t seen;
+	/* what it has loaded since it did anything else */
+	struct {
+		bool known;
+		uint64_t value;
+	} seen[WORDS_MAX];
+	unsigned int again; /* loads in a row of such words */
 	/* stores that nobody sees yet */
 	struct store late[LATE_MAX];
 	unsigned int late_count;
@@ -153,7 +157,7 @@ static bool stop_to_load(const void *address, size_t size, uint64_t *value)
 	struct side *side = &sides[self % REPLAY_SIDES];
 	int word = self == OUTSIDE ? -1 : replay_word(self, address, false);
 
-	if (word < 0)
+	if (word < 0 || word >= WORDS_MAX)
 		return false;
 	side->word = word;
 	side->address = address;
@@ -207,14 +211,19 @@ void order_copy(void *to, const void *from, size_t length, struct order_site *si
 
 /* --- the run --- */
 
-/* Reads the word once more, as it was. */
-static void read_again(struct side *side)
+static void forget(struct side *side)
 {
-	for (unsigned int i = 0;
-	     side->doing == LOADS && side->reads_again && side->word == side->last; i++) {
-		if (i == AGAIN_MAX)
-			replay_differs("the code reads word %d for ever", side->last);
-		side->value = side->seen;
+	memset(side->seen, 0, sizeof(side->seen));
+	side->again = 0;
+}
+
+/* Reads words once more, as they were. */
+static void read_again(struct side *side, int but)
+{
+	while (side->doing == LOADS && side->word != but && side->seen[side->word].known) {
+		if (side->again++ == AGAIN_MAX)
+			replay_differs("the code reads word %d for ever", side->word);
+		side->value = side->seen[side->word].value;
 		go(side);
 	}
 }
@@ -223,9 +232,8 @@ static void need(struct side *side, enum doing doing, int word)
 {
 	bool about = doing == LOADS || doing == STORES;
 
-	/* the model reads something else next, or has seen that it changed */
-	if (doing != LOADS || side->word != word)
-		read_again(side);
+	/* the model does something else next */
+	read_again(side, doing == LOADS ? word : -1);
 	if (side->doing == doing && (!about || side->word == word))
 		return;
 	if (side->doing == LOADS || side->doing == STORES)
@@ -241,7 +249,7 @@ void replay_need_end(unsigned int side)
 void replay_call(unsigned int side, void (*call)(unsigned int side))
 {
 	replay_need_end(side);
-	sides[side].reads_again = false;
+	forget(&sides[side]);
 	sides[side].call = call;
 	go(&sides[side]);
 }
@@ -251,10 +259,15 @@ void replay_sleep(void)
 	stop(SLEEPS);
 }
 
+void replay_need_sleep(unsigned int side)
+{
+	need(&sides[side], SLEEPS, -1);
+}
+
 void replay_wake(unsigned int side)
 {
 	need(&sides[side], SLEEPS, -1);
-	sides[side].reads_again = false;
+	forget(&sides[side]);
 	go(&sides[side]);
 }
 
@@ -262,11 +275,12 @@ static void load(struct side *side, const struct replay_line *line)
 {
 	int word = line->numbers[0];
 
+	if (word < 0 || word >= WORDS_MAX)
+		senseless("no such word");
 	need(side, LOADS, word);
 	side->value = order_plain_load(side->address, side->size);
-	side->reads_again = true;
-	side->last = word;
-	side->seen = side->value;
+	side->seen[word].known = true;
+	side->seen[word].value = side->value;
 	/* a word whose value makes no difference to the model has none there */
 	if (line->count > 1)
 		replay_compare("value", line->numbers[1], replay_value(word, side->value));
@@ -278,7 +292,7 @@ static void store(struct side *side, const struct replay_line *line)
 	struct store *late = &side->late[side->late_count];
 
 	need(side, STORES, line->numbers[0]);
-	side->reads_again = false;
+	forget(side);
 	if (line->count > 1)
 		replay_compare("value", line->numbers[1], replay_value(side->word, side->value));
 	if (!replay_flag("STORES", 0)) {
@@ -305,10 +319,17 @@ static void flush(struct side *side, const struct replay_line *line)
 static void barrier(struct side *side)
 {
 	need(side, BARRIER, -1);
-	side->reads_again = false;
+	forget(side);
 	if (side->late_count)
 		senseless("stores that nobody sees yet");
 	go(side);
+}
+
+static void stuck(struct side *side)
+{
+	read_again(side, -1);
+	if (side->doing != SLEEPS)
+		need(side, NOTHING, -1);
 }
 
 static void follow(const struct replay_line *line)
@@ -323,6 +344,8 @@ static void follow(const struct replay_line *line)
 		flush(side, line);
 	else if (!strcmp(line->verb, "barrier"))
 		barrier(side);
+	else if (!strcmp(line->verb, "stuck"))
+		stuck(side);
 	else if (!replay_step(line))
 		senseless("no such line");
 }

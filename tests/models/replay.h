@@ -9,9 +9,10 @@
  *
  *     0 load 5 1    reads word 5, and 1 is there      0 barrier    a full barrier
  *     0 store 5 1   writes 1 to word 5                0 flush 5    its store to word 5 is seen from now on
+ *     0 stuck       sleeps, or has ended its call
  *
- * The code may read a word several times in a row where the model does once: it is as if it had done so at
- * once. The order and direction of all else, and every value, must be the same.
+ * Where the code reads words once more that it has just read, with nothing else in between, it sees what it
+ * saw: as if it had done so at once. The order of all else, and every value, must be the same.
  */
 #ifndef TESTS_MODELS_REPLAY_H
 #define TESTS_MODELS_REPLAY_H
@@ -61,8 +62,9 @@ void replay_call(unsigned int side, void (*call)(unsigned int side));
 /* Its last call must have come to its end. */
 void replay_need_end(unsigned int side);
 
-/* In a call: this side sleeps here until replay_wake(), which must find it asleep. */
+/* In a call: this side sleeps here until replay_wake(). It must be there by now. */
 void replay_sleep(void);
+void replay_need_sleep(unsigned int side);
 void replay_wake(unsigned int side);
 
 /* In a call: which side it is. */
