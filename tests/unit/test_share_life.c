@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -333,6 +334,19 @@ static void the_smaller_message_and_the_larger_line_count(void **state)
 	assert_int_equal(mains.target.target.cache_line, 128);
 	assert_int_equal(mains.session.peer_heartbeat_ms, 20);
 	assert_int_equal(amph_session_open(&mains.session, 0), 0);
+}
+
+static void who_sends_no_heartbeats_still_misses_the_other_side_s(void **state)
+{
+	(void)state;
+
+	open_pair();
+	assert_int_equal(mains.session.config.heartbeat_ms, 0);
+	mains.session.peer_heartbeat_ms = 1;
+	usleep(1000 * 2 * AMPH_SESSION_HEARTBEATS);
+	assert_int_equal(amph_session_poll(&mains.session, 0), -EPIPE);
+	assert_int_equal(mains.session.state, AMPH_SESSION_LOST);
+	assert_int_equal(mains.target.target.state, AMPH_TARGET_LOST);
 }
 
 static void what_can_be_wrong_with_a_configuration_is_said(void **state)
@@ -936,6 +950,7 @@ int main(void)
 		cmocka_unit_test(stale_greetings_are_refused),
 		cmocka_unit_test(versions_and_nonces_are_checked),
 		cmocka_unit_test(the_smaller_message_and_the_larger_line_count),
+		cmocka_unit_test(who_sends_no_heartbeats_still_misses_the_other_side_s),
 		cmocka_unit_test(what_can_be_wrong_with_a_configuration_is_said),
 		cmocka_unit_test(a_give_that_cannot_be_sent_gives_nothing),
 		cmocka_unit_test(an_offer_that_cannot_be_sent_leaves_no_slot),

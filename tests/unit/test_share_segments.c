@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * An offer's segment list that lies about how much of it there is. The list is collected in the
- * importer's storage, so one segment too many is a write behind it.
+ * An offer's segment list that lies about how much of it there is, and a handle of one slot too many. The
+ * list is collected in the importer's storage, so one segment too many is a write behind it.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -28,13 +28,14 @@ static int map_anything(void *argument, const struct amph_segment *segments, uin
 	return 0;
 }
 
-/* main offers 4096 bytes in `count` segments, of which as many as are in `here` come at once. */
-static void say_offer(uint32_t count, const struct wire_segment *here, uint32_t here_count)
+/* main offers so many bytes in `count` segments, of which as many as are in `here` come at once. */
+static void say_offer_of(uint64_t size, uint32_t count, const struct wire_segment *here,
+			 uint32_t here_count)
 {
 	raw.body.offer = (struct wire_offer){
 		.handle = 1,
 		.generation = 1,
-		.size = 4096,
+		.size = size,
 		.direction = AMPH_DEVICE_READS_WRITES,
 		.granule = 1,
 		.segment_count = count,
@@ -45,6 +46,11 @@ static void say_offer(uint32_t count, const struct wire_segment *here, uint32_t 
 		raw.body.offer.segments[i] = here[i];
 	assert_int_equal(send_raw(&mains, WIRE_OFFER, here_count), 0);
 	amph_session_poll(&peers.session, 0);
+}
+
+static void say_offer(uint32_t count, const struct wire_segment *here, uint32_t here_count)
+{
+	say_offer_of(4096, count, here, here_count);
 }
 
 static void say_segments(uint32_t first, uint32_t count)
@@ -107,12 +113,50 @@ static void a_length_that_wraps_the_sum_back_is_refused(void **state)
 	assert_int_equal(peers.shares[0].state, AMPH_SHARE_FREE);
 }
 
+/* None of them is more than the size, which is what they are together modulo 2^64. */
+static void lengths_that_each_fit_are_refused_when_the_sum_is_too_much(void **state)
+{
+	const uint64_t size = UINT64_C(1) << 62;
+	struct wire_segment wrapping[5];
+	(void)state;
+
+	for (uint32_t i = 0; i < 5; i++)
+		wrapping[i] = (struct wire_segment){0, size};
+	open_pair();
+	peers.session.config.windows.map = map_anything;
+	mapped = 0;
+	say_offer_of(size, 5, wrapping, 5);
+	assert_int_equal(mapped, 0);
+	said_refuse(&peers, WIRE_MALFORMED);
+	assert_int_equal(peers.shares[0].state, AMPH_SHARE_FREE);
+}
+
+/* The slot behind the last one is not the session's, whatever lies there. */
+static void a_handle_behind_the_last_slot_names_nothing(void **state)
+{
+	struct amph_share *behind = &mains.shares[SIDE_SHARES - 1];
+	(void)state;
+
+	open_pair();
+	mains.session.config.share_max = SIDE_SHARES - 1;
+	open_buffer(AMPH_DEVICE_READS_WRITES);
+	*behind = *offer_buffer();
+	behind->state = AMPH_SHARE_OFFERED;
+	behind->handle = SIDE_SHARES;
+	settle(&mains, &peers);
+	say_answer(&peers, &mains, WIRE_ACCEPT, SIDE_SHARES, behind->generation, 0, 0);
+	said_reject(&mains, WIRE_ACCEPT, WIRE_NOT_FOUND);
+	assert_int_equal(behind->state, AMPH_SHARE_OFFERED);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(more_segments_than_are_left_are_refused_and_not_stored),
 		cmocka_unit_test(lengths_that_add_up_only_modulo_2_64_never_reach_the_window_hook),
 		cmocka_unit_test(a_length_that_wraps_the_sum_back_is_refused),
+		cmocka_unit_test(lengths_that_each_fit_are_refused_when_the_sum_is_too_much),
+		cmocka_unit_test(a_handle_behind_the_last_slot_names_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
