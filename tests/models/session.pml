@@ -32,13 +32,13 @@
  * twin BROKEN_UNMAP: -DREUSE finds=no_reuse_before_release
  * twin BROKEN_DETACH: -DREUSE finds=no_reuse_before_release
  * twin BROKEN_QUARANTINE: -DREUSE -DLOSS finds=no_reuse_before_release
- * twin BROKEN_OFF: -DREUSE -DLOSS -DPOWER finds=no_reuse_before_release
+ * twin BROKEN_OFF: -DREUSE -DLOSS -DPOWER caller finds=no_reuse_before_release
  * twin BROKEN_EPOCH: -DLIAR -DCHANNEL=1 finds=no_old_epoch
  * twin BROKEN_ECHO: -DRESTART -DLIVES=2 finds=no_old_epoch
  * twin BROKEN_SEQUENCE: -DGAPS finds=no_lost_hand_off
  * twin BROKEN_BUSY: -DPEACE finds=no_lost_session
  * twin BROKEN_CROSSING: -DPEACE finds=no_lost_session
- * twin BROKEN_SILENCE: -DDRIVEN -DCHANNEL=2 ltl=every_wait_ends fair finds=every_wait_ends
+ * twin BROKEN_SILENCE: -DDRIVEN -DCHANNEL=2 ltl=every_wait_ends fair caller finds=every_wait_ends
  * twin BROKEN_TRUST: -DLIAR -DRANGES=2 -DCHANNEL=1 finds=never_two_writers
  */
 #include "session.inc"
@@ -122,7 +122,7 @@ end:	do
 		share[me] = AMPH_SHARE_RELEASING;
 #endif
 		if /* it touches nothing from now on */
-		:: me == IMPORTER -> UNMAP
+		:: me == IMPORTER -> mapped = false
 		:: else
 		fi;
 		check_all() }
@@ -240,7 +240,8 @@ end:	do
 		wire[me]?type, from, to, sequence, about, range, what, reason;
 		STEP3("%d lost %e\n", me, type);
 		from = 0; to = 0; sequence = 0; about = 0; range = 0;
-		type = 0; what = 0; reason = 0 }
+		type = 0; what = 0; reason = 0;
+		trace_all() }
 #endif
 #if defined(DRIVEN) && !defined(BROKEN_SILENCE)
 	:: atomic { IS_LIVE(me) && !IS_LIVE(1 - me) && empty(wire[me]) ->
@@ -272,11 +273,12 @@ proctype liar()
 	byte from, sequence, about, range;
 
 end:	do
-	:: atomic { nempty(wire[IMPORTER]) -> wire[IMPORTER]?_, _, _, _, _, _, _, _ }
+	:: atomic { nempty(wire[IMPORTER]) ->
+		STEP2("%d hears\n", IMPORTER); wire[IMPORTER]?_, _, _, _, _, _, _, _; trace_all() }
 	:: atomic { nfull(wire[HOME]) ->
 		select_type(); /* and what it is about */
 		if
-		:: about = generation[HOME]
+		:: type != WIRE_OFFER || generation[HOME] -> about = generation[HOME]
 		:: about = generation[HOME] % GENERATIONS + 1
 		fi;
 		if
@@ -296,8 +298,12 @@ end:	do
 		:: from = 1 + LIVES
 		:: from = 2 + LIVES
 		fi;
+		STEP2("%d lies\n", IMPORTER);
+		STEP6("%d sends %e %d %d %d\n", IMPORTER, type, from, epoch[HOME], sequence);
+		STEP6("%d about %d %d %e %e\n", IMPORTER, about, range, what, reason);
 		wire[HOME]!type, from, epoch[HOME], sequence, about, range, what, reason;
-		type = 0; what = 0; reason = 0; from = 0; sequence = 0; about = 0; range = 0 }
+		type = 0; what = 0; reason = 0; from = 0; sequence = 0; about = 0; range = 0;
+		trace_all() }
 	od
 }
 #endif
