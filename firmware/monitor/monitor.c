@@ -4,16 +4,10 @@
  * The monitor runs with interrupts masked; the guest can't mask those that are the monitor's.
  */
 #include "monitor.h"
+#include "../riscv32/semihosting.h"
 
 #define MSTATUS_MPP (3u << 11)
 #define MSTATUS_TW  (1u << 21) /* the guest's wfi traps */
-
-/* Semihosting: SYS_EXIT_EXTENDED with the reason "application exit". */
-#define SYS_EXIT	  0x18u
-#define SYS_EXIT_EXTENDED 0x20u
-#define APPLICATION_EXIT  0x20026u
-#define SEMIHOSTING_FIRST 0x01f01013u /* slli x0, x0, 0x1f, before the ebreak */
-#define EBREAK		  0x00100073u
 
 struct guest guest;
 
@@ -68,11 +62,11 @@ static void take_breakpoint(struct guest *g)
 	uint32_t before, word, code = 0;
 
 	if (!instruction_fetch(g->pc - 4, &before) || before != SEMIHOSTING_FIRST ||
-	    (g->x[10] != SYS_EXIT_EXTENDED && g->x[10] != SYS_EXIT)) {
+	    (g->x[10] != SEMIHOSTING_EXIT_EXTENDED && g->x[10] != SEMIHOSTING_EXIT)) {
 		monitor_reflect(g, CAUSE_BREAKPOINT, g->pc);
 		return;
 	}
-	if (g->x[10] == SYS_EXIT_EXTENDED && table_find(g->x[11] + 4, VSOC_PTE_READ, &word))
+	if (g->x[10] == SEMIHOSTING_EXIT_EXTENDED && table_find(g->x[11] + 4, VSOC_PTE_READ, &word))
 		code = *(const volatile uint32_t *)(word & ~3u);
 	monitor_exit(code);
 }
@@ -122,20 +116,7 @@ void monitor_trap(struct guest *g)
 
 void monitor_exit(uint32_t code)
 {
-	const uint32_t block[2] = {APPLICATION_EXIT, code};
-	register uint32_t operation __asm__("a0") = SYS_EXIT_EXTENDED;
-	register const uint32_t *parameters __asm__("a1") = block;
-
-	__asm__ volatile(".option push\n\t"
-			 ".option norvc\n\t"
-			 ".balign 16\n\t"
-			 "slli x0, x0, 0x1f\n\t"
-			 "ebreak\n\t"
-			 "srai x0, x0, 7\n\t"
-			 ".option pop"
-			 : "+r"(operation)
-			 : "r"(parameters)
-			 : "memory");
+	semihosting_exit(code);
 	for (;;)
 		__asm__ volatile("wfi");
 }

@@ -134,7 +134,7 @@ static uint32_t run(const struct probe_message *message, const struct asker *ask
 		ringing = message->argument == 1;
 		return PROBE_OK;
 	case PROBE_ESCAPE:
-		escape_try(message->argument);
+		escape_try(message);
 		return PROBE_OK;
 	default:
 		return PROBE_UNKNOWN;

@@ -5,12 +5,12 @@
 #ifndef FIRMWARE_PROBE_ESCAPE_H
 #define FIRMWARE_PROBE_ESCAPE_H
 
-#include <stdint.h>
+#include "probe.h"
 
 /* No interrupt is taken from now on. */
 void escape_mask_interrupts(void);
 
 /* PROBE_ESCAPE: tries it. Returns where nothing has held it. */
-void escape_try(uint32_t kind);
+void escape_try(const struct probe_message *message);
 
 #endif

@@ -30,6 +30,7 @@ typedef uint64_t probe64;
 #define PROBE_SEGMENTS_MAX   32768u /* of one list */
 #define PROBE_SEGMENTS	     27u /* in one message */
 #define PROBE_PAGE	     4096u
+#define PROBE_SWEEP_STEP     65536u
 
 enum probe_command {
 	PROBE_STATUS = 0, /* nothing but an answer */
@@ -70,7 +71,14 @@ enum probe_escape {
 	PROBE_ESCAPE_SFENCE = 1,
 	PROBE_ESCAPE_DELEGATE = 2, /* takes its faults itself */
 	PROBE_ESCAPE_HOST = 3, /* semihosting */
-	PROBE_ESCAPE_FAULTS = 4, /* holds nothing: touches address 0 over and over, whatever traps */
+	PROBE_ESCAPE_FAULTS =
+		4, /* holds nothing: touches address 0 over and over, whatever traps */
+	PROBE_ESCAPE_RUN = 5, /* writes a return to `offset`, a device address, and calls it */
+	/*
+	 * Reads a word in every PROBE_SWEEP_STEP bytes of `length` from the device address `offset` on, and
+	 * writes into its trace how many of them did not trap: "probe: swept: COUNT TRIED"
+	 */
+	PROBE_ESCAPE_SWEEP = 6,
 };
 
 enum probe_status {

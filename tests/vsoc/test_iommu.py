@@ -35,6 +35,10 @@ class Iommu(soc.TestCase):
         ended = self.expect_no_report("iommu-enforce", options=PROBE)
         self.assertRegex(ended.stdout, r"(?m)^[1-9]\d* checks, 0 failed$")
 
+    def test_hostile_firmware_does_not_get_out(self):
+        ended = self.expect_no_report("iommu-escape", options=PROBE)
+        self.assertRegex(ended.stdout, r"(?m)^[1-9]\d* checks, 0 failed$")
+
     def test_firmware_runs_behind_it_as_without(self):
         ended = self.expect_no_report("share-picture", "7", *(["small"] if soc.DEBUG else []),
                                       options=VARIANT)

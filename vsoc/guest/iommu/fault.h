@@ -11,6 +11,7 @@
 
 #include "../probe/client.h"
 
+#define FAULT_BUS_FETCH 1u
 #define FAULT_BUS_LOAD	5u /* RISC-V's causes, as the firmware sees them */
 #define FAULT_BUS_STORE 7u
 #define FAULT_ILLEGAL	2u
@@ -24,6 +25,9 @@ void fault_arm(void);
  * The trace says the cause, as the firmware took it.
  */
 void fault_expect(const char *words, uint32_t cause);
+
+/* A line of the firmware's trace has these words, sooner or later. */
+void fault_expect_in_trace(const char *words);
 
 /* A line of the log has these words by now. */
 bool fault_was_said(const char *words);

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <linux/dma-buf.h>
 #include <linux/dma-heap.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -16,10 +17,12 @@
 
 #include "providers/check.h"
 
-#define HEAP  "/dev/dma_heap/protected,amphora"
-#define START 0x5e400000 /* vsoc.dtsi */
-#define SIZE  (UINT64_C(4) << 20)
-#define PAGE  4096u
+#define HEAP   "/dev/dma_heap/protected,amphora"
+#define DRIVER "/sys/bus/platform/drivers/amphora_protected/"
+#define DEVICE "protected-memory" /* vsoc.dtsi */
+#define START  0x5e400000 /* vsoc.dtsi */
+#define SIZE   (UINT64_C(4) << 20)
+#define PAGE   4096u
 
 static struct amph_provider_heap heap;
 static struct place place;
@@ -197,6 +200,43 @@ static void calls_that_make_no_sense_are_refused_and_cost_nothing(void)
 		     0);
 }
 
+static int tell_driver(const char *what)
+{
+	char path[96];
+	int file, error;
+
+	snprintf(path, sizeof(path), DRIVER "%s", what);
+	file = open(path, O_WRONLY | O_CLOEXEC);
+	EXPECT(file >= 0);
+	error = write(file, DEVICE, strlen(DEVICE)) < 0 ? -errno : 0;
+	close(file);
+	return error;
+}
+
+/* Its memory is the next driver's when the last buffer is gone, and not before. */
+static void driver_that_goes_leaves_living_buffers_their_memory(void)
+{
+	int device, count = check_descriptors();
+
+	set_up();
+	EXPECT_EQUAL(place_open(&place, "protected:a", PAGE, 0), 0);
+	EXPECT_EQUAL(tell_driver("unbind"), 0);
+	EXPECT_EQUAL(open(HEAP, O_RDWR | O_CLOEXEC), -1);
+	EXPECT_EQUAL(tell_driver("bind"), -EBUSY);
+	EXPECT_EQUAL(amph_shm_put(&place.shm), 0);
+	EXPECT_EQUAL(tell_driver("bind"), 0);
+	/* an open file alone keeps it as well */
+	device = open(HEAP, O_RDWR | O_CLOEXEC);
+	EXPECT(device >= 0);
+	EXPECT_EQUAL(tell_driver("unbind"), 0);
+	EXPECT_EQUAL(tell_driver("bind"), -EBUSY);
+	close(device);
+	EXPECT_EQUAL(tell_driver("bind"), 0);
+	EXPECT_EQUAL(place_open(&place, "protected:a", SIZE, 0), 0);
+	EXPECT_EQUAL(amph_shm_put(&place.shm), 0);
+	EXPECT_EQUAL(check_descriptors(), count);
+}
+
 static void too_few_descriptors_are_an_error_that_costs_nothing(void)
 {
 	set_up();
@@ -212,6 +252,7 @@ static const struct check checks[] = {
 	CHECK(nothing_of_one_is_left_for_the_next),
 	CHECK(memory_comes_back_when_buffers_are_closed),
 	CHECK(calls_that_make_no_sense_are_refused_and_cost_nothing),
+	CHECK(driver_that_goes_leaves_living_buffers_their_memory),
 	CHECK(too_few_descriptors_are_an_error_that_costs_nothing),
 };
 
