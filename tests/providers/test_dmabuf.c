@@ -23,6 +23,7 @@
 
 #define SIZE  10000u
 #define WHOLE 12288u /* in pages */
+#define PAGE  4096u
 
 struct place {
 	struct amph_memory memory;
@@ -353,6 +354,41 @@ static void fd_for_reading_only_makes_a_buffer_for_reading_only(void **state)
 }
 
 /* The kernel holds a process to a dma-buf's size, but not to reading. */
+static void a_range_that_is_not_the_dmabufs_is_refused_before_it_is_mapped(void **state)
+{
+	static const struct {
+		uint64_t offset, size;
+		int error;
+	} ranges[] = {
+		{0, 2 * PAGE + 1, -ERANGE},
+		{PAGE, PAGE + 1, -ERANGE},
+		{2 * PAGE, 1, -ERANGE},
+		{3 * PAGE, 1, -ERANGE},
+		{0, UINT64_MAX, -ERANGE},
+		{-(uint64_t)PAGE, PAGE, -ERANGE},
+		{-(uint64_t)PAGE, 3 * PAGE, -ERANGE},
+		{PAGE / 2, PAGE / 2, -EINVAL},
+	};
+	struct place p;
+	int fd;
+
+	(void)state;
+	place_init(&p, "system");
+	fd = fake_dmabuf(2 * PAGE, O_RDWR);
+	for (uint32_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++) {
+		assert_int_equal(amph_shm_open_dmabuf(&p.memory, &p.shm, &p.storage, "import:a", fd,
+						      ranges[i].offset, ranges[i].size, 0),
+				 ranges[i].error);
+		assert_null(p.shm.va);
+	}
+	assert_int_equal(
+		amph_shm_open_dmabuf(&p.memory, &p.shm, &p.storage, "import:a", fd, PAGE, PAGE, 0),
+		0);
+	assert_non_null(p.shm.va);
+	assert_int_equal(amph_shm_put(&p.shm), 0);
+	close(fd);
+}
+
 static void process_gets_a_dmabuf(void **state)
 {
 	struct amph_target process;
@@ -504,6 +540,7 @@ int main(void)
 		cmocka_unit_test(missing_udmabuf_is_told_at_once),
 		cmocka_unit_test(file_system_that_lies_makes_no_dmabuf),
 		cmocka_unit_test(fd_for_reading_only_makes_a_buffer_for_reading_only),
+		cmocka_unit_test(a_range_that_is_not_the_dmabufs_is_refused_before_it_is_mapped),
 		cmocka_unit_test(process_gets_a_dmabuf),
 		cmocka_unit_test(interrupted_sync_is_retried_until_the_deadline),
 		cmocka_unit_test(waiting_goes_on_after_signals_and_ends_with_errors),

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""The examples that need a remote processor: with memory that it shares with Linux, and where each
-sync is a copy, so that a forgotten one shows. usage: test_examples.py AMPHORA [--debug-kernel]"""
+"""The examples that need a remote processor: with memory that it shares with Linux, where each sync is a
+copy, so that a forgotten one shows, and under the sanitizers. usage: test_examples.py AMPHORA [--debug-kernel]"""
 import soc
 
 RUN = ("echo start >/sys/class/remoteproc/remoteproc0/state && "
@@ -13,6 +13,7 @@ class Examples(soc.TestCase):
     def share(self, heap, before="", options=()):
         ended = self.expect_no_report("sh", "-c", before + RUN % heap, options=options)
         self.assertIn("307200 of 307200 bytes are what they should be", ended.stdout)
+        return ended
 
     def test_buffer_is_shared_with_the_remote_processor(self):
         self.share("system")
@@ -22,6 +23,10 @@ class Examples(soc.TestCase):
 
     def test_no_sync_is_forgotten(self):
         self.share("system", before=BOUNCE, options=("--append", "swiotlb=16384,force"))
+
+    def test_the_sanitizers_find_nothing(self):
+        ended = self.share("system", before="export AMPHORA_SANITIZE=all,exitcode=23 && ")
+        self.assertNotIn("== amphora: ", ended.stdout + ended.stderr)
 
 
 if __name__ == "__main__":
