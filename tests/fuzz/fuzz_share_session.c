@@ -6,13 +6,16 @@
  * a buffer or that this side does not own, and at the end nothing is left behind.
  *
  * The honest side is home of buffers and importer at once, main or peer by the first byte, and may have
- * a queue, to which the other side lies as well.
+ * a queue and locks, to which the other side lies as well.
  */
 #include <stdlib.h>
 #include <string.h>
 
+#include <amphora/session_lock.h>
+
 #include "queue/ring.h"
 #include "share/internal.h"
+#include "share/locks.h"
 #include "share/loopback.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -33,6 +36,9 @@ static uint32_t liar_sent;
 static uint64_t liar_epoch;
 static bool queued; /* both sides know queues, and the honest one uses them */
 static struct amph_queue queue;
+static bool locked; /* the same of locks */
+static struct amph_session_locks locks;
+static struct amph_share_lock lock_slots[2];
 static int depth;
 static struct amph_provider pieces;
 static struct amph_segment piece_segments[3][PIECES]; /* its own, and as two targets see them */
@@ -283,13 +289,15 @@ static void fill_segments(struct script *script, struct wire_segment *segments, 
 	}
 }
 
-/* The whole of some share as a queue, mostly; else as it is. */
+/* The whole of some share as a queue, or for locks, mostly; else as it is. */
 static void fill_set_up(struct script *script, struct wire_handoff *handoff)
 {
 	uint8_t what = next(script);
 	const struct amph_share *share = &honest.shares[what % SIDE_SHARES];
 
 	handoff->cookie = (uint64_t)(what & 0x40 ? next(script) : 64) << 32 | 1u << what / 8 % 4;
+	if (locked && what & 0x20)
+		handoff->cookie = lock_cookie(what / 8 % 4, what & 0x40 ? 64 : next(script) % 40);
 	if (what & 0x80)
 		return;
 	handoff->handle = share->handle;
@@ -345,6 +353,8 @@ static uint32_t fill_body(struct script *script, struct wire_message *message, u
 		message->body.hello = (struct wire_hello){1, 1, 0, 1, 0, 496, 0};
 		if (queued)
 			message->body.hello.version_min = message->body.hello.version_max = 2;
+		if (locked)
+			message->body.hello.version_min = message->body.hello.version_max = 3;
 		switch (next(script)) {
 		case 255:
 			message->body.hello.version_min = message->body.hello.version_max =
@@ -388,6 +398,8 @@ static uint32_t fill_body(struct script *script, struct wire_message *message, u
 		offer->direction = next(script) % 8 ? 3 : next(script) % 5;
 		offer->granule = 1u << next(script) % 8;
 		offer->method = next(script) % (queued ? 2 : 16) == (queued ? 1 : 15);
+		if (locked && offer->direction == 3)
+			offer->method = next(script) % 4 ? AMPH_SYNC_LOCK : next(script) % 4;
 		more = next(script);
 		offer->segment_count = count + (more >= 248 ? SIDE_SEGMENTS : more % 8);
 		offer->request = next(script) % 16;
@@ -422,7 +434,7 @@ static uint32_t fill_body(struct script *script, struct wire_message *message, u
 		handoff->length = next_number(script);
 		handoff->direction = next(script) % 8 ? 3 : next(script) % 5;
 		if (type == WIRE_GIVE)
-			handoff->flags = next(script) & (queued ? 3 : 1);
+			handoff->flags = next(script) & (queued || locked ? 3 : 1);
 		if (handoff->flags & WIRE_HANDOFF_SET_UP)
 			fill_set_up(script, handoff);
 		break;
@@ -610,8 +622,8 @@ static void act_bad_offer(struct script *script)
 		attachment.shm = NULL;
 		break;
 	case 1:
-		attachment.method =
-			(enum amph_sync_method)(AMPH_SYNC_QUEUE + (honest.session.version > 1));
+		/* the first that this version does not know */
+		attachment.method = (enum amph_sync_method)honest.session.version;
 		break;
 	default:
 		attachment.target = NULL;
@@ -636,6 +648,47 @@ static void act_queue(struct script *script)
 	else
 		amph_queue_open(&queue, &honest.session, &honest.shares[what / 4 % SIDE_SHARES],
 				1u << what / 16 % 4, &way, 0);
+}
+
+/* Locks are placed, bound, taken and released, and the other side writes into their words. */
+static void act_locks(struct script *script)
+{
+	uint8_t what = next(script);
+	struct amph_share *share = &honest.shares[next(script) % SIDE_SHARES];
+	bool held = false;
+	int error;
+
+	for (uint32_t i = 0; i < 2; i++)
+		held = held || (lock_slots[i].share == share && lock_slots[i].lock->held);
+	honest.end.fail = what & 0x80 ? -ETIMEDOUT : 0;
+	switch (what % 8) {
+	case 0:
+		amph_session_locks_place(&honest.session, share, 0);
+		break;
+	case 1:
+	case 2:
+		amph_session_locks_bind(&honest.session, share, AMPH_LOCK_PLAIN + (what >> 6 & 1),
+					what >> 3 & 7, 0);
+		break;
+	case 3:
+	case 4:
+		error = amph_session_lock(&honest.session, share, 0);
+		/* nobody takes it twice, and who has it has all of the buffer */
+		if (!error)
+			REQUIRE(!held && !amph_shm_check_access(share->shm, 0, share->size, true));
+		break;
+	case 5:
+		error = amph_session_unlock(&honest.session, share);
+		if (!error)
+			REQUIRE(amph_shm_check_access(share->shm, 0, 1, false) == -EACCES);
+		break;
+	default:
+		share = locks.way.share;
+		if (share && amph_locks_have_memory(&locks) && (what >> 3) * 64u < share->size)
+			((uint32_t *)share->va)[(what >> 3) * 16u] = what & 0x80 ? what : what & 3;
+		break;
+	}
+	honest.end.fail = 0;
 }
 
 /* Configurations that must be refused, and one that must not. */
@@ -744,8 +797,10 @@ static void open_whole(struct buffer *buffer, const char *name)
 {
 	REQUIRE(!buffer_open(buffer, &honest, name, 4096, 0));
 	REQUIRE(!amph_shm_attach(&buffer->shm, &honest.target.target, AMPH_DEVICE_READS_WRITES,
-				 queued ? AMPH_SYNC_QUEUE : AMPH_SYNC_MESSAGES, &buffer->attachment,
-				 buffer->device_segments, 1));
+				 locked	  ? AMPH_SYNC_LOCK
+				 : queued ? AMPH_SYNC_QUEUE
+					  : AMPH_SYNC_MESSAGES,
+				 &buffer->attachment, buffer->device_segments, 1));
 	REQUIRE(!amph_shm_attach(&buffer->shm, &second.target.target, AMPH_DEVICE_READS_WRITES,
 				 AMPH_SYNC_MESSAGES, &buffer->second, buffer->second_segments, 1));
 }
@@ -787,7 +842,7 @@ static void begin(enum amph_session_role role, bool greet, uint8_t configuration
 
 	memset(buffers, 0, sizeof(buffers));
 	queue = (struct amph_queue){0};
-	if (queued)
+	if (queued || locked)
 		memset(arena, 0, sizeof(arena));
 	/* an honest second session over the same memory, to pass to */
 	REQUIRE(!sides_open(&second, &third));
@@ -804,6 +859,10 @@ static void begin(enum amph_session_role role, bool greet, uint8_t configuration
 	honest.events.passed = check_passed;
 	configure(configuration);
 	REQUIRE(!amph_session_init(&honest.session, &honest.config));
+	if (locked)
+		REQUIRE(!amph_session_locks_init(
+			&locks, &honest.session,
+			&(struct amph_session_locks_config){.slots = lock_slots, .slot_max = 2}));
 	liar_epoch = 9;
 	liar_sent = 0;
 	for (uint32_t i = 0; i < BUFFERS; i++) {
@@ -868,6 +927,8 @@ static void step(struct script *script)
 		raw_bytes(script);
 	else if (kind == 24 && queued)
 		act_queue(script);
+	else if (kind == 23 && locked)
+		act_locks(script);
 	else if (kind == 25)
 		act_bad_offer(script);
 	else if (kind == 26)
@@ -903,6 +964,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	surprise = NOTHING;
 	queued = first & 16;
+	locked = first & 64;
 	/* the greeting is as it should be, or asks for less, or for heartbeats */
 	begin(first & 1 ? AMPH_SESSION_MAIN : AMPH_SESSION_PEER, !(first & 2), configuration,
 	      greeting < 252 || greeting > 253 ? 0 : greeting);
