@@ -73,7 +73,8 @@ struct line {
 };
 
 struct step {
-	unsigned int line; /* 0: there is none to do */
+	bool pending; /* it is still to be done */
+	unsigned int line;
 	unsigned int side;
 	char text[160];
 	char verb[16];
@@ -213,7 +214,7 @@ static void compare_message(const struct model_message *model, const struct mode
 /* Does the step in the code. complete: the model has got to its end. */
 static void do_step(bool complete)
 {
-	if (!step.line)
+	if (!step.pending)
 		return;
 	if (!strcmp(step.verb, "lies")) {
 		if (!step.sends && !complete)
@@ -237,14 +238,14 @@ static void do_step(bool complete)
 		}
 	}
 	steps++;
-	step.line = 0;
+	step.pending = false;
 }
 
 static void begin_step(unsigned int side)
 {
-	if (step.line)
+	if (step.pending)
 		run_is_senseless("the step before has no end");
-	step = (struct step){.line = line_number, .side = side};
+	step = (struct step){.pending = true, .line = line_number, .side = side};
 	snprintf(step.text, sizeof(step.text), "%s", line.text);
 	snprintf(step.verb, sizeof(step.verb), "%s", word(1));
 	if (line.count > 2)
@@ -355,7 +356,7 @@ static void follow(void)
 	}
 	if (!strcmp(first, "="))
 		do_step(true);
-	if (step.line)
+	if (step.pending)
 		run_is_senseless("the state in the middle of a step");
 	state = sides_state();
 	if (!strcmp(first, "="))
@@ -371,7 +372,7 @@ static void follow(void)
 int main(int argc, char **argv)
 {
 	char copy[sizeof(line.text)];
-	unsigned int last;
+	bool last;
 
 	flag_count = argc - 1;
 	flags = argv + 1;
@@ -381,7 +382,7 @@ int main(int argc, char **argv)
 		cut(copy, sizeof(copy));
 		follow();
 	}
-	last = step.line;
+	last = step.pending;
 	/* the model stopped in it: by a failed assertion, or the end of the run */
 	do_step(false);
 	if (!steps && !last)
