@@ -16,13 +16,16 @@
 
 #include <amphora/hwspinlock.h>
 #include <amphora/time.h>
+#include <vsoc_hwspinlock.h>
 
 #include "../probe/client.h"
+#include "../probe/memory.h"
 #include "../providers/check.h"
 #include "module.h"
 
 #define ROUNDS 10000u
 #define LOCK   3u
+#define WORDS  0x5fff0000u /* vsoc.dtsi */
 #define WAIT   60000 /* ms */
 
 static struct amph_remote remote;
@@ -162,6 +165,17 @@ static void doubt_outlives_the_last_file_of_a_lock(void)
 	EXPECT_EQUAL(amph_remote_close(&remote), 0);
 }
 
+/* As the other side would see it. */
+static uint32_t word_of(uint32_t index)
+{
+	const volatile uint8_t *words = memory_physical(WORDS, 4096);
+
+	EXPECT(words);
+	uint32_t word = *(const volatile uint32_t *)(words + index * VSOC_LOCKS_STRIDE);
+	munmap((void *)(uintptr_t)words, 4096);
+	return word;
+}
+
 static void dead_coprocessor_s_lock_is_free_when_it_is_off(void)
 {
 	struct probe_message message = {.command = PROBE_HOLD, .argument = 2};
@@ -185,6 +199,7 @@ static void dead_coprocessor_s_lock_is_free_when_it_is_off(void)
 	EXPECT_EQUAL(remote_switch("start"), 0);
 	EXPECT_EQUAL(probe_open(&probe), 0);
 	message.argument = 4;
+	EXPECT_EQUAL(word_of(4), VSOC_LOCK_LINUX);
 	EXPECT_EQUAL(amph_shared_lock_release(&lock.lock), 0);
 	EXPECT_EQUAL(amph_shared_lock_release(&own.lock), 0);
 	EXPECT_EQUAL(probe_ask(&probe, &message, &answer), 0);
