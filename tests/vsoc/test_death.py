@@ -16,6 +16,7 @@ LONG = 1800  # seconds that a busy machine may take
 FUZZ = "60" if soc.DEBUG else "10"  # seconds
 LIVES = "1" if soc.DEBUG else "2"
 CRASHES = "30" if soc.DEBUG else "100"
+SAMPLED = 3 if soc.DEBUG else 18  # lives of the coprocessor
 SESSIONS = "10" if soc.DEBUG else "100"
 
 
@@ -61,9 +62,10 @@ class Death(soc.TestCase):
         self.assertEqual(ended.stderr.count("the coprocessor exited with code 70"),
                          int(CRASHES) // 2)
 
-    def test_coprocessor_that_is_killed_from_outside_gives_its_buffers_back(self):
-        with subprocess.Popen([soc.AMPHORA, "vsoc", *soc.DEBUG, *FIRMWARE, "--", "death-lives",
-                               "--outside", "5"], stdin=subprocess.DEVNULL, start_new_session=True,
+    def expect_ends_from_outside(self, count, *command):
+        """Runs that, and kills the coprocessor each time it asks for it. Returns what it said."""
+        with subprocess.Popen([soc.AMPHORA, "vsoc", *soc.DEBUG, *FIRMWARE, "--", *command],
+                              stdin=subprocess.DEVNULL, start_new_session=True,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                               errors="replace") as process:
             self.addCleanup(process.kill)
@@ -74,8 +76,17 @@ class Death(soc.TestCase):
                     for pid in coprocessors(process.pid):
                         os.kill(pid, signal.SIGKILL)
         self.assertEqual(process.returncode, 0, said)
-        self.assertEqual(said.count("kill it\n"), 5)
+        self.assertEqual(said.count("kill it\n"), count, said)
         self.assertIsNone(soc.report("".join(said)), said)
+        return "".join(said)
+
+    def test_coprocessor_that_is_killed_from_outside_gives_its_buffers_back(self):
+        self.expect_ends_from_outside(5, "death-lives", "--outside", "5")
+
+    def test_application_or_coprocessor_that_dies_at_any_call_disturbs_no_other_and_loses_nothing(self):
+        said = self.expect_ends_from_outside(SAMPLED // 3, "death-sampled", str(SAMPLED))
+        self.assertIn(f"{SAMPLED * 13} applications died", said)
+        print(*re.findall(r"^(?:seed|figure:) .*$", said, flags=re.M), sep="\n")
 
     def test_message_of_a_former_life_is_refused_in_the_next(self):
         ended = self.expect_no_report("death-sessions", SESSIONS, seconds=LONG)

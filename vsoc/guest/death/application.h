@@ -7,6 +7,7 @@
 #define VSOC_GUEST_DEATH_APPLICATION_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -41,6 +42,7 @@ struct application {
 	uint32_t list; /* of the probe firmware */
 	uint32_t seed; /* of the marks */
 	enum application_kind kind;
+	bool traced; /* stops at its beginning, for a tracer */
 	int socket; /* where a sending application sends its attachments to */
 
 	_Atomic uint32_t step;

@@ -267,6 +267,41 @@ uint64_t death_meminfo(const char *name)
 	return 0;
 }
 
+int death_wait_quarantine(int remote, uint64_t bytes)
+{
+	uint64_t deadline = death_now() + DEATH_WAIT_MS;
+	struct amphora_remote_info info = {0};
+
+	while (death_remote_info(remote, &info) || info.quarantine_bytes < bytes) {
+		if (death_now() > deadline)
+			return death_fail("%llu bytes are in quarantine, not %llu",
+					  (unsigned long long)info.quarantine_bytes,
+					  (unsigned long long)bytes);
+		usleep(TRY_EVERY_US);
+	}
+	return 0;
+}
+
+int death_wait_no_buffers(void)
+{
+	uint64_t deadline = death_now() + DEATH_WAIT_MS;
+	static char text[16384];
+
+	for (;;) {
+		unsigned long count = 0;
+		const char *total;
+
+		death_read("/sys/kernel/debug/dma_buf/bufinfo", text, sizeof(text));
+		total = strstr(text, "Total ");
+		if (total && sscanf(total, "Total %lu objects", &count) == 1 && !count)
+			return 0;
+		if (death_now() > deadline)
+			return death_fail(total ? "%lu dma-bufs are left" : "no dma-bufs are shown",
+					  count);
+		usleep(TRY_EVERY_US);
+	}
+}
+
 /* Free pages that each processor keeps for itself: MemFree does not count them, and they may be many. */
 static uint64_t kept_by_processors(void)
 {

@@ -63,6 +63,12 @@ int death_count_fds(void);
 /* A line of /proc/meminfo, in bytes; 0 when there is none. */
 uint64_t death_meminfo(const char *name);
 
+/* Waits until so much of that remote's is in quarantine, or more. Returns 0, or -1 after a line. */
+int death_wait_quarantine(int remote, uint64_t bytes);
+
+/* Waits until Linux has no dma-buf any more, whoever had it. Returns 0, or -1 after a line. */
+int death_wait_no_buffers(void);
+
 /*
  * What Linux can hand out, in bytes: its free pages, and those that its processors keep for themselves,
  * once it grows no more: a buffer's last page may come back after who held it has said so.

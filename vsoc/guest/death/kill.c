@@ -96,22 +96,6 @@ static uint64_t quarantine(void)
 	return info.quarantine_bytes;
 }
 
-/* Nobody holds it any more: it is in quarantine, all of it that was not released. */
-static int expect_quarantine(const struct application *application, const char *when)
-{
-	uint64_t deadline = death_now() + DEATH_WAIT_MS;
-
-	test.kept += application->kept;
-	while (quarantine() < test.kept) {
-		if (death_now() > deadline)
-			return death_fail("%llu bytes are in quarantine %s, not %llu",
-					  (unsigned long long)quarantine(), when,
-					  (unsigned long long)test.kept);
-		usleep(POLL_US);
-	}
-	return 0;
-}
-
 /* The second holder keeps it alive; its end is the end. */
 static int end_second_holder(int number, pid_t pid)
 {
@@ -158,10 +142,11 @@ static int kill_one(int number, uint32_t step)
 		return death_fail("waitpid: %s", strerror(errno));
 	if (application->failed)
 		return death_fail("application %d failed at step %u", number, application->step);
-	return receive(number) || end_second_holder(number, pid) ||
-			       expect_quarantine(application, "after a kill")
-		       ? -1
-		       : 0;
+	if (receive(number) || end_second_holder(number, pid))
+		return -1;
+	/* nobody holds it any more: it is in quarantine, all of it that was not released */
+	test.kept += application->kept;
+	return death_wait_quarantine(test.remote, test.kept);
 }
 
 /* --- what the coprocessor can write --- */
@@ -328,7 +313,7 @@ static int live(bool early)
 	probe_close(&test.probe);
 	close(test.remote);
 	close(test.device);
-	if (death_switch_off() || death_wait_nothing_left())
+	if (death_switch_off() || death_wait_nothing_left() || death_wait_no_buffers())
 		return -1;
 	printf("%llu KiB were in quarantine, and came back\n", (unsigned long long)kept >> 10);
 	fflush(stdout);
