@@ -8,7 +8,7 @@ usage: check.py [--replay PROGRAM] MODEL.pml [NAME...]
 The model says in its first comment what there is to do, one a line:
 
  * check NAME: [-DWHAT=VALUE...] [ltl=CLAIM] [progress] [fair] [alone]
- * twin BROKEN_WHAT: [the same] [caller] finds=KIND
+ * twin BROKEN_WHAT: [the same] [followed] finds=KIND
  * code: NAME...
  * replay: -DWHAT=VALUE...
  * runs: -DWHAT=VALUE...
@@ -22,7 +22,7 @@ the sources of the library and in the model: what the model calls something by i
 
 PROGRAM does in the real code what a run of the model does, and fails when the code does something else: see
 replay.h. It follows random runs of each check, but for one that is `alone`, and it must refuse the run in
-which a twin fails. `caller`: the fault is in what the model has of the code's caller, so it is followed.
+which a twin fails; but for those `followed`, whose fault is a caller's, or a step that is left out.
 `runs:` flags for the model in random runs, `replay:` also for the twins.
 
 NAME: only these checks and twins, with spin's own words, and for a failure the steps that lead to it.
@@ -42,6 +42,7 @@ DEPTH = 4000000  # steps of the longest way; more is a failure, as is more memor
 MEMORY = 3000  # megabytes
 STUCK = "no_lost_wake_up"
 RUNS, STEPS = 8, 20000  # of each check, with the code; spin counts steps that print nothing, too
+SHORT_RUNS, ENOUGH = 100, 2000  # where runs end early: more of them, up to so many steps in all
 CONTEXT = 30  # lines of a run that are shown
 FOLLOWED, REFUSED = 0, 1  # how PROGRAM ends
 
@@ -54,8 +55,8 @@ class Search:
         self.claim, self.finds = options.pop("ltl", None), options.pop("finds", None)
         rest = {word for word in words if "=" not in word and word[0] != "-"}
         self.progress, self.fair = "progress" in rest, "fair" in rest
-        self.alone, self.caller = "alone" in rest, "caller" in rest
-        if options or rest - {"progress", "fair", "caller" if twin else "alone"} or bool(self.finds) != twin:
+        self.alone, self.followed = "alone" in rest, "followed" in rest
+        if options or rest - {"progress", "fair", "followed" if twin else "alone"} or bool(self.finds) != twin:
             sys.exit(f"{name}: what is {words}?")
         if twin:
             self.defines += [f"-D{name}", "-DTRACE", *replay]  # for the counterexample to be replayed
@@ -106,10 +107,12 @@ class Search:
         self.steps, self.last = 0, []
         if self.twin:
             status, said, self.steps = self.follow(program, self.counterexample(model))
-            expected = FOLLOWED if self.caller else REFUSED
+            expected = FOLLOWED if self.followed else REFUSED
             return None if status == expected else f"the code, which should " \
-                f"{'follow' if self.caller else 'refuse'} the run in which it fails: {said}"
-        for seed in range(1, 1 + (0 if self.alone else RUNS)):
+                f"{'follow' if self.followed else 'refuse'} the run in which it fails: {said}"
+        for seed in range(1, 1 + (0 if self.alone else SHORT_RUNS)):
+            if seed > RUNS and self.steps >= ENOUGH:
+                break
             run = self.run_of(model, f"-n{seed}", f"-u{STEPS}", *self.replay)
             status, said, steps = self.follow(program, run)
             self.steps += steps
@@ -232,7 +235,7 @@ def main():
     if program:
         print(f"figure: model steps replayed {sum(search.steps for search in checks)}")
         print("figure: broken twins refused by the code "
-              f"{sum(not search.verdict() and not search.caller for search in twins)}")
+              f"{sum(not search.verdict() and not search.followed for search in twins)}")
     sys.exit(1 if broken else 0)
 
 

@@ -22,7 +22,7 @@
  * twin BROKEN_NO_FIRST_WANTS: -DGIVES_UP finds=never_two_owners
  * twin BROKEN_SAME_TURN: finds=never_two_owners
  * twin BROKEN_OWN_TURN_KEPT: ltl=nobody_starves fair finds=nobody_starves
- * twin BROKEN_TURN_AT_BIND: caller finds=never_two_owners
+ * twin BROKEN_TURN_AT_BIND: followed finds=never_two_owners
  * twin BROKEN_GIVES_UP_WANTING: -DGIVES_UP ltl=nobody_starves fair finds=nobody_starves
  */
 #include "steps.inc"

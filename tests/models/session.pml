@@ -32,13 +32,13 @@
  * twin BROKEN_UNMAP: -DREUSE finds=no_reuse_before_release
  * twin BROKEN_DETACH: -DREUSE finds=no_reuse_before_release
  * twin BROKEN_QUARANTINE: -DREUSE -DLOSS finds=no_reuse_before_release
- * twin BROKEN_OFF: -DREUSE -DLOSS -DPOWER caller finds=no_reuse_before_release
+ * twin BROKEN_OFF: -DREUSE -DLOSS -DPOWER followed finds=no_reuse_before_release
  * twin BROKEN_EPOCH: -DLIAR -DCHANNEL=1 finds=no_old_epoch
  * twin BROKEN_ECHO: -DRESTART -DLIVES=2 finds=no_old_epoch
  * twin BROKEN_SEQUENCE: -DGAPS finds=no_lost_hand_off
  * twin BROKEN_BUSY: -DPEACE finds=no_lost_session
  * twin BROKEN_CROSSING: -DPEACE finds=no_lost_session
- * twin BROKEN_SILENCE: -DDRIVEN -DCHANNEL=2 ltl=every_wait_ends fair caller finds=every_wait_ends
+ * twin BROKEN_SILENCE: -DDRIVEN -DCHANNEL=2 ltl=every_wait_ends fair followed finds=every_wait_ends
  * twin BROKEN_TRUST: -DLIAR -DRANGES=2 -DCHANNEL=1 finds=never_two_writers
  */
 #include "session.inc"

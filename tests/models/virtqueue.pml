@@ -30,7 +30,7 @@
  * twin BROKEN_WISHED: -DEVENT_INDEX finds=no_lost_wake_up
  * twin BROKEN_FRESH: -DEVENT_INDEX finds=no_lost_wake_up
  * twin BROKEN_EVENT: -DEVENT_INDEX finds=no_lost_wake_up
- * twin BROKEN_HUSH: -DHUSH caller finds=no_lost_wake_up
+ * twin BROKEN_HUSH: -DHUSH followed finds=no_lost_wake_up
  * twin BROKEN_INDEX_FIRST: -DEVENT_INDEX finds=no_lost_or_doubled_buffer
  * twin BROKEN_YIELD: -DEVENT_INDEX finds=no_lost_or_doubled_buffer
  * twin BROKEN_SEEN: -DEVENT_INDEX finds=no_lost_or_doubled_buffer
