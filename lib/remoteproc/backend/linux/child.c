@@ -22,6 +22,7 @@
 
 /* What the keeper needs until the program runs; on the starter's stack. */
 #define KILL_AGAIN_MS 10
+#define POLL_AGAIN_US 1000
 
 struct launch {
 	struct amph_child *child;
@@ -231,7 +232,12 @@ static int wait_for_program(struct amph_child *child, int reported, uint64_t dea
 	bool late = false;
 	int failed = 0;
 
-	while (amph_child_poll(reported, deadline) == -ETIMEDOUT) {
+	/* only when there is something to read: a read has no deadline */
+	while (amph_child_poll(reported, deadline)) {
+		if (amph_time_now() < deadline) {
+			usleep(POLL_AGAIN_US); /* the kernel lacks memory */
+			continue;
+		}
 		late = true;
 		kill_child(child); /* again and again: it may not be there yet */
 		deadline = amph_deadline(KILL_AGAIN_MS);
