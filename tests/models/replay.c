@@ -275,8 +275,10 @@ static void load(struct side *side, const struct replay_line *line)
 {
 	int word = line->numbers[0];
 
-	if (word < 0 || word >= WORDS_MAX)
+	if (word < 0 || word >= WORDS_MAX) {
 		senseless("no such word");
+		return; /* for cppcheck, which takes no heed of _Noreturn here */
+	}
 	need(side, LOADS, word);
 	side->value = order_plain_load(side->address, side->size);
 	side->seen[word].known = true;

@@ -25,6 +25,7 @@
 static volatile unsigned int fail_polls; /* so many more */
 
 /* Never returns, nor says that it failed. */
+/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name): the C library's are reserved */
 int execve(const char *path, char *const arguments[], char *const environment[])
 {
 	(void)path;
@@ -34,6 +35,7 @@ int execve(const char *path, char *const arguments[], char *const environment[])
 		pause();
 }
 
+/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name) */
 int ppoll(struct pollfd *entries, nfds_t count, const struct timespec *timeout,
 	  const sigset_t *mask)
 {
