@@ -374,15 +374,15 @@ struct model_state sides_state(void)
 	const struct side *at_home = side_now(home), *at_importer = side_now(importer);
 	const struct amph_attachment *attachment = &buffer_now()->attachment;
 	struct model_state state = {
-		.target = at_home->target.target.state,
+		.target = (int)at_home->target.target.state,
 		.quarantined = attachment->quarantined,
 		.attached = attachment->shm != NULL,
 		.mapped = at_importer->maps != at_importer->unmaps,
 	};
 
 	for (unsigned int i = 0; i < SIDES; i++) {
-		state.session[i] = session_of(i)->state;
-		state.share[i] = share_of(i)->state;
+		state.session[i] = (int)session_of(i)->state;
+		state.share[i] = (int)share_of(i)->state;
 		state.generation[i] = model_generation(share_of(i)->generation);
 		state.waiting[i] = (int)ends[i].count;
 	}
