@@ -13,9 +13,9 @@
 
 #include "crossing.h"
 
-/* What is left for everybody else; of it is taken again: the larger pieces. */
+/* What is left for everybody else; but for so much it is taken again: the larger pieces. */
 #define SPARE_KIB  24576u
-#define PLUG_KIB   20480u
+#define LEFT_KIB   2048u
 #define COMPACTION "/proc/sys/vm/compaction_proactiveness"
 
 static int run(struct crossing *crossing, const char *source, uint64_t size, uint32_t seed)
@@ -77,6 +77,7 @@ static int fragment(void)
 	uint64_t *pages = calloc(count, sizeof(*pages));
 	uint8_t *all = mmap(NULL, count * PROBE_PAGE, PROT_READ | PROT_WRITE,
 			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	uint64_t scattered = 0; /* pages that are given back */
 	struct buffer plug;
 
 	if (all == MAP_FAILED || !pages)
@@ -86,10 +87,14 @@ static int fragment(void)
 		return -1;
 	}
 	for (uint64_t i = 0; i < count; i++)
-		if (pages[i] / PROBE_PAGE % 2 == 0)
-			madvise(all + i * PROBE_PAGE, PROBE_PAGE, MADV_DONTNEED);
+		if (pages[i] / PROBE_PAGE % 2 == 0 &&
+		    !madvise(all + i * PROBE_PAGE, PROBE_PAGE, MADV_DONTNEED))
+			scattered += PROBE_PAGE;
 	free(pages);
-	return buffer_open(&plug, "system", PLUG_KIB * 1024ull);
+	/* what else is free, also what has become so meanwhile */
+	kib = free_kib();
+	kib = kib > scattered / 1024 + LEFT_KIB ? kib - scattered / 1024 - LEFT_KIB : 0;
+	return kib ? buffer_open(&plug, "system", kib / 4 * 4096) : 0;
 }
 
 int main(int count, char **arguments)
