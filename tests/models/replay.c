@@ -8,7 +8,6 @@
 #include <semaphore.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -56,25 +55,9 @@ struct side {
 static struct side sides[REPLAY_SIDES];
 static sem_t stopped; /* a side has */
 static _Thread_local unsigned int self = OUTSIDE;
-static int flag_count;
-static char **flags;
 static unsigned int line_number;
 static char text[256];
-
-int replay_flag(const char *name, int otherwise)
-{
-	size_t length = strlen(name);
-
-	for (int i = 0; i < flag_count; i++) {
-		if (strncmp(flags[i], name, length) != 0)
-			continue;
-		if (flags[i][length] == '=')
-			return atoi(flags[i] + length + 1);
-		if (!flags[i][length])
-			return 1;
-	}
-	return otherwise;
-}
+static bool stores_wait; /* in a store buffer */
 
 /* The other threads wait for ever: no destructors. */
 static _Noreturn void end(int status)
@@ -266,7 +249,7 @@ void replay_need_sleep(unsigned int side)
 
 void replay_wake(unsigned int side)
 {
-	need(&sides[side], SLEEPS, -1);
+	replay_need_sleep(side);
 	forget(&sides[side]);
 	go(&sides[side]);
 }
@@ -297,7 +280,7 @@ static void store(struct side *side, const struct replay_line *line)
 	forget(side);
 	if (line->count > 1)
 		replay_compare("value", line->numbers[1], replay_value(side->word, side->value));
-	if (!replay_flag("STORES", 0)) {
+	if (!stores_wait) {
 		order_plain_store((void *)(uintptr_t)side->address, side->size, side->value);
 	} else {
 		if (side->late_count++ == LATE_MAX)
@@ -369,8 +352,8 @@ static struct replay_line parse(void)
 
 int main(int argc, char **argv)
 {
-	flag_count = argc - 1;
-	flags = argv + 1;
+	model_flags(argc, argv);
+	stores_wait = model_flag("STORES", 0);
 	sem_init(&stopped, 0, 0);
 	replay_prepare();
 	for (unsigned int i = 0; i < REPLAY_SIDES; i++) {

@@ -21,6 +21,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "flags.h"
+
 #define REPLAY_SIDES   2u
 #define REPLAY_NUMBERS 5u
 
@@ -33,7 +35,7 @@ struct replay_line {
 
 /* --- the program has these --- */
 
-/* Makes the two sides, for a model with these flags: replay_flag(). */
+/* Makes the two sides, for the model's flags. */
 void replay_prepare(void);
 /* The model's number of a word; -1 when the model does not have that access of this side. */
 int replay_word(unsigned int side, const void *address, bool store);
@@ -43,9 +45,6 @@ int replay_value(int word, uint64_t value);
 bool replay_step(const struct replay_line *line);
 
 /* --- and uses these --- */
-
-/* The number behind NAME= among the arguments, 1 for NAME alone, else `otherwise`. */
-int replay_flag(const char *name, int otherwise);
 
 /* The code does something else than the model: says what, and ends the program. */
 _Noreturn void replay_differs(const char *format, ...) __attribute__((format(printf, 1, 2)));

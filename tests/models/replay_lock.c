@@ -36,7 +36,7 @@ void replay_prepare(void)
 	for (unsigned int side = 0; side < 2; side++) {
 		replay_compare("setting up", 0,
 			       amph_plain_lock_init(&locks[side], memory, STRIDE, side, NULL));
-		if (replay_flag("BROKEN_TURN_AT_BIND", 0))
+		if (model_flag("BROKEN_TURN_AT_BIND", 0))
 			*word_of(side) = TURN; /* who set it up did not zero it */
 	}
 }

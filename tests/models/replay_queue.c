@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "replay.h"
+#include "replay_queue_channel.h"
 
 #define assert_int_equal(a, b) replay_compare(#a, b, a)
 #define assert_true(a)	       replay_compare(#a, true, !!(a))
@@ -17,26 +17,12 @@
 
 #include "queue/ring.h"
 
-#define PIECE	 64u
-#define PIECES	 (DATA_SIZE / PIECE)
-#define MORE	 2u /* buffers, beside the first */
-#define NOW	 1000000u
-#define FAR	 UINT64_MAX
-#define PIPE_MAX 8u
-
-/* Where a side stands that sleeps for the replay. */
-enum place { AWAKE, AT_DOORBELL, AT_CHANNEL, TAKING, SENDING };
+#define PIECE  64u
+#define PIECES (DATA_SIZE / PIECE)
+#define MORE   2u /* buffers, beside the first */
 
 /* A piece of the data, and who has it. */
 enum holder { HOME, IMPORTER, ON_ITS_WAY, CONSUMED /* by the importer, which wants it no more */ };
-
-struct pipe_end {
-	uint32_t count;
-	struct {
-		uint32_t length;
-		uint8_t bytes[256] __attribute__((aligned(8)));
-	} messages[PIPE_MAX];
-};
 
 struct call {
 	uint32_t count; /* pieces to send */
@@ -53,99 +39,15 @@ static struct amph_share *shares[2][1 + MORE]; /* of each buffer */
 static struct buffer more[MORE];
 static bool in_pieces;
 static enum holder holders[PIECES];
-static struct pipe_end pipes[2]; /* to that side */
 static struct buffer extra; /* what the home talks of */
 static struct amph_share *extra_share;
 static struct call calls[2];
-static enum place places[2];
-static uint32_t seen_bell[2];
 static uint32_t slots, positions, first;
 static bool still;
 
 uint64_t __wrap_amph_time_now(void)
 {
 	return still ? NOW : __real_amph_time_now();
-}
-
-/* --- sleeping, and the channel --- */
-
-static void stay(enum place place)
-{
-	places[replay_self()] = place;
-	replay_sleep();
-}
-
-static void doorbell_wait(void *argument, const uint32_t *bell, uint32_t seen, uint64_t deadline)
-{
-	(void)argument;
-	(void)bell;
-	(void)deadline;
-	seen_bell[replay_self()] = seen;
-	stay(AT_DOORBELL);
-}
-
-static void doorbell_ring(void *argument, const uint32_t *bell)
-{
-	(void)argument;
-	(void)bell;
-}
-
-static bool is_heartbeat(const void *message)
-{
-	return ((const struct wire_header *)message)->type == WIRE_HEARTBEAT;
-}
-
-static uint32_t heartbeats(unsigned int side)
-{
-	uint32_t count = 0;
-
-	for (uint32_t i = 0; i < pipes[side].count; i++)
-		count += is_heartbeat(pipes[side].messages[i].bytes);
-	return count;
-}
-
-static uint32_t talks(unsigned int side)
-{
-	return pipes[side].count - heartbeats(side);
-}
-
-static uint32_t room_for_heartbeats(void)
-{
-	return (uint32_t)replay_flag("MESSAGES", 2);
-}
-
-static int pipe_send(struct amph_channel *channel, const void *message, uint32_t length,
-		     intptr_t handle, uint64_t deadline)
-{
-	unsigned int side = channel == &peers.end.channel;
-	struct pipe_end *to = &pipes[!side];
-
-	(void)handle;
-	(void)deadline;
-	stay(SENDING);
-	if (is_heartbeat(message) && heartbeats(!side) == room_for_heartbeats())
-		return -ETIMEDOUT;
-	if (to->count == PIPE_MAX || length > sizeof(to->messages[0].bytes))
-		replay_differs("the code says too much on the channel");
-	to->messages[to->count].length = length;
-	memcpy(to->messages[to->count++].bytes, message, length);
-	return 0;
-}
-
-static int pipe_poll(struct amph_channel *channel, uint64_t deadline)
-{
-	unsigned int side = channel == &peers.end.channel;
-	struct pipe_end taken;
-
-	if (deadline > NOW)
-		stay(AT_CHANNEL);
-	stay(TAKING);
-	taken = pipes[side];
-	pipes[side].count = 0;
-	for (uint32_t i = 0; i < taken.count; i++)
-		channel->receiver(channel->argument, taken.messages[i].bytes,
-				  taken.messages[i].length, -1);
-	return taken.count ? (int)taken.count : -ETIMEDOUT;
 }
 
 /* --- as they are at first --- */
@@ -161,9 +63,8 @@ static void start_at(struct amph_queue *queue)
 static void choose_way(struct amph_queue_config *way)
 {
 	*way = (struct amph_queue_config){.by_receive = true};
-	if (!replay_flag("CHANNEL_SLEEP", 0))
-		way->doorbell =
-			(struct amph_queue_doorbell){.wait = doorbell_wait, .ring = doorbell_ring};
+	if (!model_flag("CHANNEL_SLEEP", 0))
+		way->doorbell = doorbell;
 }
 
 static struct amph_share *peer_share(const struct amph_share *share)
@@ -177,15 +78,14 @@ static struct amph_share *peer_share(const struct amph_share *share)
 
 void replay_prepare(void)
 {
-	static const struct amph_channel_ops pipe_ops = {pipe_send, pipe_poll};
-	uint32_t buffers = (uint32_t)replay_flag("BUFFERS", 1);
+	uint32_t buffers = (uint32_t)model_flag("BUFFERS", 1);
 
-	slots = (uint32_t)replay_flag("SLOTS", 2);
+	slots = (uint32_t)model_flag("SLOTS", 2);
 	positions = 2 * slots;
 	first = 0u - 2 * positions;
 	choose_way(&main_way);
 	choose_way(&peer_way);
-	in_pieces = replay_flag("ONE_WAY", 0);
+	in_pieces = model_flag("ONE_WAY", 0);
 	open_queues(slots);
 	shares[HOME][0] = data_share;
 	for (uint32_t i = 0; i < MORE && i + 1 < buffers; i++)
@@ -196,13 +96,14 @@ void replay_prepare(void)
 	for (uint32_t i = 0; i <= MORE && shares[HOME][i]; i++)
 		shares[IMPORTER][i] = peer_share(shares[HOME][i]);
 	for (unsigned int side = 0; side < 2; side++) {
-		ends[side]->end.channel.ops = &pipe_ops;
+		ends[side]->end.channel.ops = &channel_ops;
 		start_at(queues[side]);
 		if (in_pieces)
 			queues[side]->fork_word = NULL; /* nothing goes the quick way */
 	}
 	for (uint32_t i = 0; i < PIECES; i++)
 		holders[i] = i < buffers || in_pieces ? HOME : CONSUMED;
+	channel_prepare(&peers.end.channel);
 	still = true;
 }
 
@@ -355,27 +256,6 @@ static void talk(unsigned int side)
 
 /* --- the run --- */
 
-static void need_place(unsigned int side, enum place place)
-{
-	replay_compare("what it sleeps for", place, places[side]);
-	places[side] = AWAKE;
-}
-
-static void wake(unsigned int side)
-{
-	if (places[side] == AT_CHANNEL) {
-		replay_compare("is there a message", true, pipes[side].count > 0);
-	} else {
-		const struct amph_queue *peer = queues[1 - side];
-
-		replay_compare("was rung for it", true,
-			       queue_sleeper(peer, peer->own_line)->bell != seen_bell[side]);
-		replay_compare("what it sleeps for", AT_DOORBELL, places[side]);
-	}
-	places[side] = AWAKE;
-	replay_wake(side);
-}
-
 static void check_end(unsigned int side, const int *numbers)
 {
 	const struct amph_queue *queue = queues[side];
@@ -386,30 +266,6 @@ static void check_end(unsigned int side, const int *numbers)
 	replay_compare("consumed", numbers[1], position_of(queue->consumed));
 	replay_compare("taken", numbers[2], position_of(queue->taken));
 	replay_compare("told", numbers[3], position_of(queue->told));
-}
-
-static bool step_of_channel(const struct replay_line *line)
-{
-	unsigned int side = line->side;
-
-	if (!strcmp(line->verb, "messages") && line->count == 2) {
-		replay_need_sleep(side);
-		need_place(side, TAKING);
-		replay_compare("heartbeats", line->numbers[0], heartbeats(side));
-		replay_compare("messages", line->numbers[1], talks(side));
-	} else if (!strcmp(line->verb, "say")) {
-		replay_need_sleep(side);
-		need_place(side, SENDING);
-	} else if (!strcmp(line->verb, "heartbeat") || !strcmp(line->verb, "full")) {
-		replay_need_sleep(side);
-		need_place(side, SENDING);
-		replay_compare("is the channel full", !strcmp(line->verb, "full"),
-			       heartbeats(1 - side) == room_for_heartbeats());
-	} else {
-		return false;
-	}
-	replay_wake(side);
-	return true;
 }
 
 bool replay_step(const struct replay_line *line)
@@ -427,12 +283,13 @@ bool replay_step(const struct replay_line *line)
 	} else if (!strcmp(line->verb, "talk")) {
 		replay_call(side, talk);
 	} else if (!strcmp(line->verb, "wakes")) {
-		replay_need_sleep(side);
-		wake(side);
+		const struct amph_queue *peer = queues[1 - side];
+
+		channel_wake(side, queue_sleeper(peer, peer->own_line)->bell);
 	} else if (!strcmp(line->verb, "end") && line->count == 4) {
 		check_end(side, line->numbers);
 	} else {
-		return step_of_channel(line);
+		return channel_step(line);
 	}
 	return true;
 }

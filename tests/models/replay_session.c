@@ -84,26 +84,9 @@ struct step {
 	unsigned int begun, sends; /* of those: with a line `sends`, and complete */
 };
 
-static int flag_count;
-static char **flags;
 static unsigned int line_number, steps;
 static struct line line;
 static struct step step;
-
-int model_flag(const char *name, int otherwise)
-{
-	size_t length = strlen(name);
-
-	for (int i = 0; i < flag_count; i++) {
-		if (strncmp(flags[i], name, length) != 0)
-			continue;
-		if (flags[i][length] == '=')
-			return atoi(flags[i] + length + 1);
-		if (!flags[i][length])
-			return 1;
-	}
-	return otherwise;
-}
 
 void code_differs(const char *format, ...)
 {
@@ -374,8 +357,7 @@ int main(int argc, char **argv)
 	char copy[sizeof(line.text)];
 	bool last;
 
-	flag_count = argc - 1;
-	flags = argv + 1;
+	model_flags(argc, argv);
 	sides_prepare();
 	while (fgets(line.text, sizeof(line.text), stdin)) {
 		line_number++;

@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "flags.h"
+
 #define SIDES	   2u
 #define RANGES_MAX 2u
 
@@ -25,9 +27,6 @@ struct model_state {
 };
 
 /* --- replay_session.c --- */
-
-/* The number behind NAME= among the model's flags, 1 for NAME alone, else `otherwise`. */
-int model_flag(const char *name, int otherwise);
 
 /* The code does something else than the model, or the run makes no sense: says so, and ends the program. */
 _Noreturn void code_differs(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -47,9 +47,9 @@ static void need_ok(int error, const char *what)
 
 void replay_prepare(void)
 {
-	bool event_index = replay_flag("EVENT_INDEX", 0);
+	bool event_index = model_flag("EVENT_INDEX", 0);
 
-	count = (unsigned int)replay_flag("COUNT", 2);
+	count = (unsigned int)model_flag("COUNT", 2);
 	for (unsigned int side = 0; side < 2; side++) {
 		devices[side] = (struct amph_virtqueue_device){
 			.area = AREA,
