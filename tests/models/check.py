@@ -7,7 +7,7 @@ usage: check.py [--replay PROGRAM] MODEL.pml [NAME...]
 
 The model says in its first comment what there is to do, one a line:
 
- * check NAME: [-DWHAT=VALUE...] [ltl=CLAIM] [progress] [fair] [alone]
+ * check NAME: [-DWHAT=VALUE...] [ltl=CLAIM] [progress] [fair]
  * twin BROKEN_WHAT: [the same] [followed] finds=KIND
  * code: NAME...
  * replay: -DWHAT=VALUE...
@@ -21,8 +21,8 @@ no_lost_wake_up: somebody is stuck; progress: a cycle without progress. The name
 the sources of the library and in the model: what the model calls something by is what the code calls it.
 
 PROGRAM does in the real code what a run of the model does, and fails when the code does something else: see
-replay.h. It follows random runs of each check, but for one that is `alone`, and it must refuse the run in
-which a twin fails; but for those `followed`, whose fault is a caller's, or a step that is left out.
+replay.h. It follows random runs of each check, and it must refuse the run in which a twin fails; but for
+those `followed`, whose fault is a caller's, or a step that is left out.
 `runs:` flags for the model in random runs, `replay:` also for the twins.
 
 NAME: only these checks and twins, with spin's own words, and for a failure the steps that lead to it.
@@ -55,8 +55,9 @@ class Search:
         self.claim, self.finds = options.pop("ltl", None), options.pop("finds", None)
         rest = {word for word in words if "=" not in word and word[0] != "-"}
         self.progress, self.fair = "progress" in rest, "fair" in rest
-        self.alone, self.followed = "alone" in rest, "followed" in rest
-        if options or rest - {"progress", "fair", "followed" if twin else "alone"} or bool(self.finds) != twin:
+        self.followed = twin and "followed" in rest
+        if options or rest - {"progress", "fair"} - ({"followed"} if twin else set()) \
+                or bool(self.finds) != twin:
             sys.exit(f"{name}: what is {words}?")
         if twin:
             self.defines += [f"-D{name}", "-DTRACE", *replay]  # for the counterexample to be replayed
@@ -70,7 +71,9 @@ class Search:
         command(["spin", "-a", *self.defines, model], folder)
         command(["gcc", "-O0" if self.twin else "-O1", "-w", "-DCOLLAPSE", f"-DMEMLIM={MEMORY}",
                  "-DVECTORSZ=2048",
-                 *([] if cycles else ["-DSAFETY"]), *(["-DBFS"] if self.twin and not cycles else []), *(["-DNP"] if self.progress else []),
+                 *([] if cycles else ["-DSAFETY"]), *(["-DNP"] if self.progress else []),
+                 # the shortest counterexample
+                 *(["-DBFS"] if self.twin and not cycles else []),
                  *(["-DNFAIR=4"] if self.fair else ["-DNOFAIR"]), *([] if self.claim else ["-DNOCLAIM"]),
                  "-o", "pan", "pan.c"], folder)
         self.report = subprocess.run(
@@ -84,7 +87,8 @@ class Search:
         text = subprocess.run(["spin", "-B", "-T", *how, *self.defines, "-DTRACE", model], cwd=self.folder,
                               capture_output=True, text=True, check=False).stdout
         return [line.strip() for line in text.splitlines()
-                if not re.match(r"\s*(spin:|depth-limit|ltl |Never claim|timeout|#processes|-{3}|<<<<<|$)", line)]
+                if not re.match(r"\s*(spin:|depth-limit|ltl |Never claim|timeout|#processes|-{3}|<<<<<|$)",
+                                line)]
 
     def counterexample(self, model):
         run = self.run_of(model, "-k", f"{model.name}.trail")
@@ -110,7 +114,7 @@ class Search:
             expected = FOLLOWED if self.followed else REFUSED
             return None if status == expected else f"the code, which should " \
                 f"{'follow' if self.followed else 'refuse'} the run in which it fails: {said}"
-        for seed in range(1, 1 + (0 if self.alone else SHORT_RUNS)):
+        for seed in range(1, 1 + SHORT_RUNS):
             if seed > RUNS and self.steps >= ENOUGH:
                 break
             run = self.run_of(model, f"-n{seed}", f"-u{STEPS}", *self.replay)
