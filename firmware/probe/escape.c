@@ -4,6 +4,7 @@
  * firmware runs in user mode, and each of these must trap.
  */
 #include "escape.h"
+
 #include <stddef.h>
 
 #include "../common/trace.h"

@@ -353,7 +353,6 @@ static void fd_for_reading_only_makes_a_buffer_for_reading_only(void **state)
 	assert_int_equal(amph_shm_put(&p.shm), 0);
 }
 
-/* The kernel holds a process to a dma-buf's size, but not to reading. */
 static void a_range_that_is_not_the_dmabufs_is_refused_before_it_is_mapped(void **state)
 {
 	static const struct {
@@ -389,6 +388,7 @@ static void a_range_that_is_not_the_dmabufs_is_refused_before_it_is_mapped(void 
 	close(fd);
 }
 
+/* The kernel holds a process to a dma-buf's size, but not to reading. */
 static void process_gets_a_dmabuf(void **state)
 {
 	struct amph_target process;

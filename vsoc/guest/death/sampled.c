@@ -106,11 +106,11 @@ static int end_application(struct application *application, pid_t pid)
 
 static int expect_kept(void)
 {
-	return death_wait_quarantine(test.remote, test.kept) ||
-			       application_expect_held(test.applications, APPLICATIONS + 1,
-						       &test.window, &test.watched, "after a kill")
-		       ? -1
-		       : bystander_goes_on(test.bystander);
+	if (death_wait_quarantine(test.remote, test.kept) ||
+	    application_expect_held(test.applications, APPLICATIONS + 1, &test.window,
+				    &test.watched, "after a kill"))
+		return -1;
+	return bystander_goes_on(test.bystander);
 }
 
 static int count_places(void)

@@ -67,8 +67,8 @@ static int switch_compaction_off(void)
 }
 
 /*
- * Takes nearly all free memory, gives every page of an even number back, and then takes what is left
- * in one piece. All of it is kept until the program ends.
+ * Takes nearly all free memory, gives every page of an even number back, and then takes what else is free
+ * but for LEFT_KIB. All of it is kept until the program ends.
  */
 static int fragment(void)
 {
@@ -77,7 +77,7 @@ static int fragment(void)
 	uint64_t *pages = calloc(count, sizeof(*pages));
 	uint8_t *all = mmap(NULL, count * PROBE_PAGE, PROT_READ | PROT_WRITE,
 			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
-	uint64_t scattered = 0; /* pages that are given back */
+	uint64_t scattered = 0; /* bytes that are given back */
 	struct buffer plug;
 
 	if (all == MAP_FAILED || !pages)
@@ -93,8 +93,10 @@ static int fragment(void)
 	free(pages);
 	/* what else is free, also what has become so meanwhile */
 	kib = free_kib();
-	kib = kib > scattered / 1024 + LEFT_KIB ? kib - scattered / 1024 - LEFT_KIB : 0;
-	return kib ? buffer_open(&plug, "system", kib / 4 * 4096) : 0;
+	if (kib <= scattered / 1024 + LEFT_KIB)
+		return 0;
+	kib -= scattered / 1024 + LEFT_KIB;
+	return buffer_open(&plug, "system", kib * 1024 / PROBE_PAGE * PROBE_PAGE);
 }
 
 int main(int count, char **arguments)

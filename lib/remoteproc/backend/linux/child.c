@@ -20,10 +20,10 @@
 
 #include <amphora/time.h>
 
-/* What the keeper needs until the program runs; on the starter's stack. */
 #define KILL_AGAIN_MS 10
 #define POLL_AGAIN_US 1000
 
+/* What the keeper needs until the program runs; on the starter's stack. */
 struct launch {
 	struct amph_child *child;
 	const struct amph_child_plan *plan;
