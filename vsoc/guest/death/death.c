@@ -282,24 +282,34 @@ int death_wait_quarantine(int remote, uint64_t bytes)
 	return 0;
 }
 
+/* How many dma-bufs Linux has; -1 when it does not say. Each has a line about its devices, too. */
+static long count_buffers(void)
+{
+	static char text[65536];
+	unsigned long count;
+
+	death_read("/sys/kernel/debug/dma_buf/bufinfo", text, sizeof(text));
+	for (const char *at = text; (at = strstr(at, "Total ")); at++) {
+		int length = 0;
+
+		if (sscanf(at, "Total %lu objects%n", &count, &length) == 1 && length)
+			return (long)count;
+	}
+	return -1;
+}
+
 int death_wait_no_buffers(void)
 {
 	uint64_t deadline = death_now() + DEATH_WAIT_MS;
-	static char text[16384];
+	long count;
 
-	for (;;) {
-		unsigned long count = 0;
-		const char *total;
-
-		death_read("/sys/kernel/debug/dma_buf/bufinfo", text, sizeof(text));
-		total = strstr(text, "Total ");
-		if (total && sscanf(total, "Total %lu objects", &count) == 1 && !count)
-			return 0;
+	while ((count = count_buffers())) {
 		if (death_now() > deadline)
-			return death_fail(total ? "%lu dma-bufs are left" : "no dma-bufs are shown",
-					  count);
+			return count < 0 ? death_fail("nobody says how many dma-bufs there are")
+					 : death_fail("%ld dma-bufs are left", count);
 		usleep(TRY_EVERY_US);
 	}
+	return 0;
 }
 
 /* Free pages that each processor keeps for itself: MemFree does not count them, and they may be many. */
